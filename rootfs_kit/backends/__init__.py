@@ -1,0 +1,54 @@
+"""Backends plan a package manager's commands; they touch neither disk nor network.
+
+A plan is data: an engine (`rootfs_kit/engines/`) runs it, tests compare it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from rootfs_kit.distro import Distro
+from rootfs_kit.request import BuildRequest
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command of a plan: an argument list, never a shell string.
+
+    `milestones` are texts that the tool prints, in order, each with the fraction (0 to 1) of the command that is
+    done when it appears: the progress bar's only source.
+    """
+
+    argv: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    milestones: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A program that a plan needs, and the package that brings it, by distribution id of the host."""
+
+    program: str
+    packages: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Commands that fill `tree`, an empty directory, with a distribution's packages."""
+
+    commands: tuple[Command, ...]
+    tools: tuple[Tool, ...]
+    packages: tuple[str, ...]
+
+
+class Backend(Protocol):
+    """How one package manager is driven."""
+
+    name: str
+
+    def plan(self, request: BuildRequest, distro: Distro, tree: Path) -> Plan:
+        """The commands that build what `request` asks for. Pure: no I/O. Raises UsageError."""
+        ...

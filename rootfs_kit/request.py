@@ -1,0 +1,55 @@
+"""What was asked: every knob of a build, in one frozen value that crosses every border unchanged.
+
+Nothing downstream of this module reads an environment variable or an option.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rootfs_kit.axes import InitMode
+
+DEFAULT_AGENT_NAME = "kata-agent"
+
+
+@dataclass(frozen=True)
+class BuildRequest:
+    """One build or overlay, as asked. Paths are absolute; `None` means "not asked for"."""
+
+    rootfs_dir: Path
+    distro: str | None = None
+    agent_init: bool = False
+    agent: str | None = None
+    agent_bin: Path | None = None
+    agent_tarball: Path | None = None
+    agent_name: str = DEFAULT_AGENT_NAME
+    agent_policy: Path | None = None
+    kernel_modules: Path | None = None
+    extra_packages: tuple[str, ...] = ()
+    os_version: str | None = None
+    arch: str | None = None
+    mirror: str | None = None
+    components: tuple[str, ...] = ()
+    guest_hooks_tarball: Path | None = None
+    coco_tarball: Path | None = None
+    pause_tarball: Path | None = None
+    confidential: bool = False
+    seccomp: bool = True
+    selinux: bool = False
+    rootfs_only: bool = False
+    delete_units: bool = False
+    osbuilder_version: str = "unknown"
+    source_date_epoch: int | None = None
+    overlay_dirs: tuple[Path, ...] = ()
+    run_scripts: tuple[Path, ...] = ()
+    force: bool = False
+    keep_failed: bool = False
+    wait: bool = True
+    check: bool = True
+    allow_probe_agent: bool = False
+    log: Path | None = None
+
+    @property
+    def init_mode(self) -> InitMode:
+        return InitMode.AGENT if self.agent_init else InitMode.SYSTEMD

@@ -1,0 +1,116 @@
+"""How a conformance check is written: one decorator that says what the check is, and findings that say what is wrong.
+
+A check is an ordinary pytest test. It reads the tree through the `rootfs` fixture, and it reports through
+`require` and `report`; it never opens a file itself. What pytest does with a finding (fail, warn, waive, write
+it into a report) is the plugin's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeVar
+
+import pytest
+
+from rootfs_kit.axes import Content, InitMode
+
+Check = TypeVar("Check", bound=Callable[..., Any])
+
+MARKER = "rootfs_check"
+
+
+class Severity(StrEnum):
+    """How much a finding weighs: an error fails the gate, a warning is shown, information is only recorded."""
+
+    ERROR = "error"
+    WARN = "warn"
+    INFO = "info"
+
+
+EVERY_CONTENT = frozenset(Content)
+EVERY_INIT = frozenset(InitMode)
+
+
+@dataclass(frozen=True)
+class CheckInfo:
+    """What a check says about itself.
+
+    It applies to a tree whose content kind is in `content`, whose init mode is in `init` and which has all of
+    `features`. `source` names the document, or the file and line of Kata, that the rule comes from.
+    """
+
+    id: str
+    severity: Severity
+    content: frozenset[Content]
+    init: frozenset[InitMode]
+    features: frozenset[str]
+    source: str
+
+
+def check(
+    id: str,
+    *,
+    severity: Severity,
+    source: str,
+    content: Iterable[Content] = EVERY_CONTENT,
+    init: Iterable[InitMode] = EVERY_INIT,
+    features: Iterable[str] = (),
+) -> Callable[[Check], Check]:
+    """Declare a test function to be the conformance check `id` of the catalogue in docs/checks.md."""
+    info = CheckInfo(id, severity, frozenset(content), frozenset(init), frozenset(features), source)
+    return pytest.mark.rootfs_check(info)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong, written for the person who broke it.
+
+    `path` is the guest path at fault, `found` what is there, `expected` what the guest needs, `at_boot` what would
+    have happened when it boots, and `mend` the change that puts it right. `severity`, where given, overrides the
+    check's own (a real machine-id is an error, a missing one a warning, of the same check).
+    """
+
+    path: str
+    found: str
+    expected: str
+    at_boot: str
+    mend: str
+    severity: Severity | None = None
+
+
+class RuleBroken(AssertionError):
+    """A check found something; carries the findings for whoever reports them."""
+
+    def __init__(self, findings: Iterable[Finding]) -> None:
+        self.findings = tuple(findings)
+        super().__init__("; ".join(f"{finding.path}: {finding.found}" for finding in self.findings))
+
+
+def report(findings: Iterable[Finding]) -> None:
+    """Fail the running check with `findings`; no findings, no failure.
+
+    Raises RuleBroken.
+    """
+    collected = tuple(findings)
+    if collected:
+        raise RuleBroken(collected)
+
+
+def require(
+    holds: bool,
+    path: str,
+    *,
+    found: str,
+    expected: str,
+    at_boot: str,
+    mend: str,
+    severity: Severity | None = None,
+) -> None:
+    """Fail the running check with one finding unless `holds`.
+
+    Raises RuleBroken.
+    """
+    if not holds:
+        report([Finding(path, found, expected, at_boot, mend, severity)])

@@ -1,0 +1,1 @@
+"""The project's own tests; the conformance checks for any rootfs are in `checks/`."""

@@ -32,6 +32,14 @@ class Severity(StrEnum):
 EVERY_CONTENT = frozenset(Content)
 EVERY_INIT = frozenset(InitMode)
 
+ERROR = Severity.ERROR
+WARN = Severity.WARN
+INFO = Severity.INFO
+FULL = frozenset({Content.FULL})
+OVERLAY = frozenset({Content.OVERLAY})
+SYSTEMD = frozenset({InitMode.SYSTEMD})
+AGENT_INIT = frozenset({InitMode.AGENT})
+
 
 @dataclass(frozen=True)
 class CheckInfo:

@@ -1,0 +1,83 @@
+"""Gate: whether Kata's own image and initrd builders would take this tree, and with which AGENT_INIT.
+
+Their scripts look at the tree from the host: they follow an absolute link to the *host's* file of that name. A tree
+can be right for its guest and still be refused there, or be taken for the wrong reason.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from rootfs_kit.axes import InitMode
+from rootfs_kit.suite.anatomy import INIT, SYSTEMD_PATHS, InitProgram, init_program
+from rootfs_kit.suite.check import AGENT_INIT, ERROR, FULL, SYSTEMD, check, require
+from rootfs_kit.suite.profile import Profile
+from rootfs_kit.tree import RootfsTree
+
+REFUSED = "no image or initrd is built: the builder stops with an error, or bakes in a path of its own host"
+
+
+def first_absolute_link(rootfs: RootfsTree, path: str) -> str | None:
+    """The first link on the way from `path` to its file that a program outside the guest would follow elsewhere."""
+    chain = rootfs.resolve(path).chain
+    return next((link for link in chain if (rootfs.file(link).link_text or "").startswith("/")), None)
+
+
+@check(
+    "GAT-01", severity=ERROR, content=FULL, init=AGENT_INIT, source="image_builder.sh:245-257; initrd_builder.sh:71-79"
+)
+def test_image_builder_takes_the_agent_as_init(rootfs: RootfsTree, profile: Profile) -> None:
+    """Guards against an agent-init tree that Kata's builders refuse although its guest would boot.
+
+    They run `[ -x ROOTFS/sbin/init ]`, which follows an absolute link on the host. Make init a regular file (the
+    builders are then to be called with AGENT_INIT=yes).
+    """
+    assert profile.init is InitMode.AGENT
+    if init_program(rootfs) is InitProgram.NONE:
+        pytest.skip("there is no init: INI-01 reports that")
+    link = first_absolute_link(rootfs, INIT)
+    require(
+        link is None,
+        link or INIT,
+        found=rootfs.file(link or INIT).describe(),
+        expected=f"{INIT} as a regular file, or relative links, for AGENT_INIT=yes image_builder.sh",
+        at_boot=REFUSED,
+        mend=f"put the agent itself at {INIT}, or make the link relative",
+    )
+
+
+@check("GAT-01", severity=ERROR, content=FULL, init=SYSTEMD, source="initrd_builder.sh:71-79")
+def test_initrd_builder_finds_the_agent(rootfs: RootfsTree, profile: Profile) -> None:
+    """Guards against an agent at /usr/bin/kata-agent that Kata's initrd builder does not see from the host.
+
+    It runs `[ -x ROOTFS/usr/bin/kata-agent ]`, which follows an absolute link on the host. Make it a file or a
+    relative link (the builders are then to be called with AGENT_INIT=no).
+    """
+    assert profile.init is InitMode.SYSTEMD
+    place = "/usr/bin/kata-agent"
+    if init_program(rootfs) is InitProgram.NVRC or not rootfs.file(place).is_executable:
+        pytest.skip("NVRC is the init, or there is no agent at this path: AGT-01 reports that")
+    link = first_absolute_link(rootfs, place)
+    require(
+        link is None,
+        link or place,
+        found=rootfs.file(link or place).describe(),
+        expected="a regular file or a relative link, for AGENT_INIT=no initrd_builder.sh",
+        at_boot=REFUSED,
+        mend=f"put the agent itself at {place}, or make the link relative",
+    )
+
+
+@check("GAT-01", severity=ERROR, content=FULL, init=SYSTEMD, source="image_builder.sh:208-230")
+def test_image_builder_finds_systemd(rootfs: RootfsTree) -> None:
+    """Guards against a systemd that is there for the guest, but not at a path that Kata's image builder looks at."""
+    if init_program(rootfs) is not InitProgram.SYSTEMD:
+        pytest.skip("the init is not systemd: INI-02 reports that, or it is NVRC")
+    require(
+        any(rootfs.lstat(path) is not None for path in SYSTEMD_PATHS),
+        SYSTEMD_PATHS[0],
+        found=rootfs.file(SYSTEMD_PATHS[0]).describe(),
+        expected="systemd at " + " or ".join(SYSTEMD_PATHS),
+        at_boot=REFUSED,
+        mend="install systemd at its usual place",
+    )

@@ -1,0 +1,131 @@
+"""Packages: whether what the guest needs was really installed, read without a package manager."""
+
+from __future__ import annotations
+
+import pytest
+
+from rootfs_kit.errors import CouldNotLook
+from rootfs_kit.suite.anatomy import manifest
+from rootfs_kit.suite.check import ERROR, FULL, WARN, Finding, check, report, require
+from rootfs_kit.suite.requirements import RequiredPackage
+from rootfs_kit.tree import RootfsTree
+from rootfs_kit.tree.packages import Presence
+
+CACHES = ("/var/cache/apt/archives", "/var/lib/apt/lists", "/var/cache/apk", "/var/cache/dnf", "/var/cache/zypp")
+BUILD_TOOLS = ("gcc", "cc1", "clang", "rustc", "cargo", "go", "make", "cmake")
+HOST_KEYS = "/etc/ssh"
+
+
+@check("PKG-01", severity=ERROR, content=FULL, source="rootfs.sh:693-695 wipes /var/lib, and with it dpkg's database")
+def test_required_package_is_installed(rootfs: RootfsTree, required_package: RequiredPackage) -> None:
+    """Guards against a guest without a package that Kata's agent or the gate's expectations need.
+
+    Asked of the package manager's database; where that was dropped, of rootfs-kit's manifest; where there is
+    neither, of the files that the package is known by. The finding says which of them answered.
+    """
+    packages = rootfs.packages
+    answer = packages.answer(required_package.name)
+    if answer is Presence.UNKNOWN:
+        raise CouldNotLook(
+            f"looking for the package {required_package.name}",
+            f"the rootfs has no package database and no manifest (method: {packages.method})",
+            "Judge the rootfs before its database is dropped, or keep rootfs-kit's manifest in it.",
+        )
+    require(
+        answer is Presence.INSTALLED,
+        packages.source_path or "/",
+        found=f"{required_package.name} is not installed (asked of: {packages.method})",
+        expected=f"{required_package.name}, required by {required_package.required_by}",
+        at_boot="whatever the guest needs the package for fails, mostly when the first container starts",
+        mend=f"add {required_package.name} to the packages of the rootfs",
+    )
+    require(
+        required_package.accepts(packages),
+        packages.source_path or "/",
+        found=f"{required_package.name} {packages[required_package.name].version} (asked of: {packages.method})",
+        expected=f"{required_package.name} {required_package.bounds}, required by {required_package.required_by}",
+        at_boot="the guest runs a version that the expectations rule out",
+        mend=f"install a version of {required_package.name} that is {required_package.bounds}",
+    )
+
+
+@check("PKG-02", severity=ERROR, content=FULL, source="kata-containers/osbuilder#74: EXTRA_PKGS was lost on the way")
+def test_extra_packages_were_really_installed(rootfs: RootfsTree) -> None:
+    """Guards against extra packages that were asked for and never installed.
+
+    rootfs-kit's manifest records what was asked; the list of installed packages must hold it.
+    """
+    written = manifest(rootfs)
+    if written is None or not written.extra_packages:
+        pytest.skip("no manifest says that extra packages were asked for")
+    packages = rootfs.packages
+    report(
+        Finding(
+            packages.source_path or "/",
+            found=f"{name} is not installed (asked of: {packages.method})",
+            expected=f"{name}, which was asked for as an extra package",
+            at_boot="what was added to the guest on purpose is not there",
+            mend=f"build the rootfs again with {name}",
+        )
+        for name in written.extra_packages
+        if packages.answer(name) is Presence.ABSENT
+    )
+
+
+@check("PKG-03", severity=WARN, content=FULL, source="kata-containers#3216: build dependencies leaked into the guest")
+@pytest.mark.parametrize("cache", CACHES)
+def test_no_package_cache_is_left(rootfs: RootfsTree, cache: str) -> None:
+    """Guards against downloaded packages and indexes that nothing in a guest reads."""
+    if not rootfs.file(cache).is_directory:
+        return
+    left = [entry for entry in rootfs.walk(cache) if entry.is_file and entry.size and not entry.path.endswith("/lock")]
+    require(
+        not left,
+        cache,
+        found=f"{len(left)} files, {sum(entry.size for entry in left)} bytes",
+        expected="no cache",
+        at_boot="the guest boots, with an image that is larger than need be",
+        mend=f"empty {cache} at the end of the build",
+    )
+
+
+@check("PKG-03", severity=WARN, content=FULL, source="kata-containers#3216 (14 MB became 113 MB)")
+def test_no_build_tools_are_left(rootfs: RootfsTree) -> None:
+    """Guards against compilers in a guest: they came as build dependencies and were never removed."""
+    places = [f"/usr/bin/{tool}" for tool in BUILD_TOOLS]
+    report(
+        Finding(
+            path,
+            found=rootfs.file(path).describe(),
+            expected="no build tools in a guest",
+            at_boot="the guest boots, larger and with more to attack than need be",
+            mend="build elsewhere, and install only the result",
+        )
+        for path in places
+        if rootfs.file(path).is_executable
+    )
+
+
+@check("PKG-03", severity=WARN, content=FULL, source="sshd(8): host keys are one machine's identity")
+def test_no_machine_secrets_are_left(rootfs: RootfsTree) -> None:
+    """Guards against SSH host keys and random seeds that every guest of the image would share."""
+    keys = [f"{HOST_KEYS}/{name}" for name in rootfs.listdir(HOST_KEYS)] if rootfs.file(HOST_KEYS).is_directory else []
+    secrets = [path for path in keys if path.endswith("_key") and "/ssh_host_" in path]
+    secrets += [
+        path for path in ("/var/lib/systemd/random-seed", "/var/lib/dbus/machine-id") if _is_a_secret(rootfs, path)
+    ]
+    report(
+        Finding(
+            path,
+            found=f"a secret of {rootfs.file(path).size} bytes",
+            expected="nothing: each guest makes its own",
+            at_boot="all guests of this image share it, and so does everybody who has the image",
+            mend=f"remove {path} at the end of the build",
+        )
+        for path in secrets
+    )
+
+
+def _is_a_secret(rootfs: RootfsTree, path: str) -> bool:
+    entry = rootfs.lstat(path)
+    return entry is not None and entry.is_file and entry.size > 0

@@ -1,0 +1,28 @@
+"""Size: what the rootfs weighs, and what that makes of an image."""
+
+from __future__ import annotations
+
+from rootfs_kit.suite.check import ERROR, FULL, check, require
+from rootfs_kit.suite.expectation import Expectation
+from rootfs_kit.suite.weigh import MIB, heaviest, total_size
+from rootfs_kit.tree import RootfsTree
+
+STEP = 128 * MIB
+
+
+@check("SIZ-01", severity=ERROR, content=FULL, source="kata-containers#3216, kata-containers/tests#5462")
+def test_rootfs_keeps_its_size_budget(rootfs: RootfsTree, expectation: Expectation) -> None:
+    """Guards against a guest that grows unnoticed; the budget is in the expectations.
+
+    An image is rounded up to 128 MiB: some bytes too many can cost a whole step of memory per guest.
+    """
+    budget = expectation.size_budget
+    size = total_size(rootfs)
+    require(
+        budget is None or size <= budget,
+        "/",
+        found=f"{size / MIB:.1f} MiB; the heaviest: " + ", ".join(heaviest(rootfs)),
+        expected=f"at most {(budget or 0) / MIB:.1f} MiB",
+        at_boot=f"the guest boots, with an image of {-(-size // STEP)} steps of 128 MiB",
+        mend="remove what the guest does not need, or raise the budget on purpose",
+    )

@@ -1,0 +1,109 @@
+"""Where the parts of a Kata guest are in a tree: the agent, and the program that the kernel starts as init.
+
+These are questions that several checks and the profile detection ask; each answer is looked up once per tree.
+Nothing here judges: a tree without an agent is an answer, not a failure.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+
+from rootfs_kit.errors import CouldNotLook
+from rootfs_kit.tree import RootfsFile, RootfsTree
+from rootfs_kit.tree.agent_identity import AgentIdentity, identify_agent
+
+MANIFEST = "/var/lib/osbuilder/manifest.json"
+AGENT_DIRECTORIES = ("/usr/bin", "/bin", "/usr/sbin", "/sbin")
+SYSTEMD_PATHS = ("/usr/lib/systemd/systemd", "/lib/systemd/systemd")
+INIT = "/sbin/init"
+
+
+class InitProgram(StrEnum):
+    """What the kernel would start; NVRC is the init of Kata's NVIDIA guests."""
+
+    NONE = "nothing"
+    SYSTEMD = "systemd"
+    AGENT = "the agent"
+    PROBE = "rootfs-kit's probe agent"
+    NVRC = "NVRC"
+    OTHER = "another program"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What rootfs-kit wrote about a tree when it built it; empty for everybody else's."""
+
+    agent_name: str
+    content: str | None
+    init: str | None
+    requested_packages: tuple[str, ...]
+    extra_packages: tuple[str, ...]
+    deleted_units: tuple[str, ...]
+
+
+@lru_cache(maxsize=8)
+def manifest(tree: RootfsTree) -> Manifest | None:
+    """rootfs-kit's manifest of `tree`, or None where another builder made it.
+
+    Raises CouldNotLook for a manifest that cannot be read or is no such document.
+    """
+    if not tree.exists(MANIFEST):
+        return None
+    try:
+        document = json.loads(tree.read_bytes(MANIFEST, limit=16 * 1024 * 1024))
+        packages = document.get("packages") or {}
+        return Manifest(
+            agent_name=str((document.get("agent") or {}).get("name") or "kata-agent"),
+            content=document.get("content"),
+            init=document.get("init"),
+            requested_packages=tuple(packages.get("requested") or ()),
+            extra_packages=tuple(packages.get("extra") or ()),
+            deleted_units=tuple(document.get("deleted_units") or ()),
+        )
+    except (ValueError, AttributeError, TypeError) as error:
+        raise CouldNotLook(
+            f"reading {MANIFEST}", f"it is not rootfs-kit's manifest: {error}", "Build the rootfs again, or remove it."
+        ) from error
+
+
+@lru_cache(maxsize=8)
+def find_agent(tree: RootfsTree) -> RootfsFile | None:
+    """The agent's own place under a `bin` directory, /usr/bin first (initrd_builder.sh:75 and the unit look there).
+
+    A link counts, wherever it leads: with AGENT_INIT=yes it leads to /sbin/init.
+    """
+    written = manifest(tree)
+    names = dict.fromkeys((written.agent_name if written else "kata-agent", "kata-agent"))
+    places = (f"{directory}/{name}" for name in names for directory in AGENT_DIRECTORIES)
+    return next((tree.file(place) for place in places if tree.lstat(place) is not None), None)
+
+
+@lru_cache(maxsize=64)
+def identity(tree: RootfsTree, path: str) -> AgentIdentity:
+    """Whether the program at `path` is kata-agent, the probe, or something else. Raises CouldNotLook."""
+    return identify_agent(tree.read_bytes(path))
+
+
+@lru_cache(maxsize=8)
+def init_program(tree: RootfsTree) -> InitProgram:
+    """What /sbin/init is, after following its links inside the tree."""
+    init = tree.file(INIT)
+    if not init.is_file:
+        return InitProgram.NONE
+    final = init.target.final or INIT
+    if final in SYSTEMD_PATHS or _is_a_copy_of_systemd(tree):
+        return InitProgram.SYSTEMD
+    if final.rpartition("/")[2].startswith("NVRC"):
+        return InitProgram.NVRC
+    return {AgentIdentity.KATA: InitProgram.AGENT, AgentIdentity.PROBE: InitProgram.PROBE}.get(
+        identity(tree, final), InitProgram.OTHER
+    )
+
+
+def _is_a_copy_of_systemd(tree: RootfsTree) -> bool:
+    init = tree.file(INIT)
+    copies = (tree.file(path) for path in SYSTEMD_PATHS)
+    return any(one.is_file and one.size == init.size and one.sha256() == init.sha256() for one in copies)

@@ -1,31 +1,59 @@
-"""What a distribution is: its releases, packages, architectures and habits, read from `distros/<name>/`.
+"""What a distribution is: its releases, packages, architectures and habits.
 
-How its package manager is driven is a backend's business (`rootfs_kit/backends/`).
+Where the descriptions are found and how they are read is `distro_file.py`; how a package manager is driven is a
+backend's business (`rootfs_kit/backends/`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from difflib import get_close_matches
+from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rootfs_kit.axes import InitMode
+from rootfs_kit.errors import UsageError
+
+if TYPE_CHECKING:
+    from rootfs_kit.request import BuildRequest
+
+# The machines that Kata Containers runs on, by their kernel's name; a distribution excludes those it does not list.
+KATA_MACHINES = ("aarch64", "ppc64le", "riscv64", "s390x", "x86_64")
+
+BUILT_IN = "built in"
 
 
 @dataclass(frozen=True)
 class Release:
-    """One release of a distribution. `name` is what its archive calls it, `version` its number."""
+    """One release of a distribution. `name` is what its archive calls it, `version` its number, if it has one."""
 
     name: str
-    version: str
+    version: str = ""
     end_of_life: date | None = None
     aliases: tuple[str, ...] = ()
+    without_architectures: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """The name with the number: `trixie (13)`."""
+        return f"{self.name} ({self.version})" if self.version and self.version != self.name else self.name
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Everything that it answers to."""
+        return tuple(word for word in (self.name, self.version, *self.aliases) if word)
+
+    def has_ended(self, today: date) -> bool:
+        """Whether its security updates have stopped by `today`."""
+        return self.end_of_life is not None and self.end_of_life < today
 
 
 @dataclass(frozen=True)
 class PackageRules:
-    """Which packages a guest needs: always, per init mode, and per feature (seccomp, selinux, confidential, modules)."""
+    """Which packages a guest needs: always, per init mode, and per feature (a name of `request.FEATURES`)."""
 
     base: tuple[str, ...]
     init: Mapping[InitMode, tuple[str, ...]] = field(default_factory=dict)
@@ -38,7 +66,8 @@ class Distro:
 
     `architectures` maps the kernel's name of a machine (`uname -m`) to the distribution's own; `trim` lists guest
     paths (glob patterns) that a guest never reads; `databases` the package manager's own state, dropped once the
-    package list is in the manifest; `mirrors` are tried in turn, empty where the backend knows its own default.
+    package list is in the manifest; `mirrors` are tried in turn, empty where the backend knows its own default;
+    `found_by` says which search turned it up.
     """
 
     name: str
@@ -55,3 +84,117 @@ class Distro:
     keyrings: tuple[Path, ...] = ()
     trim: tuple[str, ...] = ()
     databases: tuple[str, ...] = ()
+    found_by: str = BUILT_IN
+
+    def release(self, version: str | None = None) -> Release:
+        """The release that `version` (a name, a number or an alias) means; None means the default.
+
+        Raises UsageError with the nearest name.
+        """
+        wanted = version or self.default_version
+        for release in self.releases:
+            if wanted in release.words:
+                return release
+        raise UsageError(
+            f"choosing the release of {self.title}",
+            f'there is no release "{wanted}"',
+            did_you_mean(wanted, [word for release in self.releases for word in release.words])
+            + f" Its releases are {listed(release.title for release in self.releases)}.",
+        )
+
+    def machine(self, arch: str, release: Release | None = None) -> str:
+        """The kernel's name of the machine `arch`, which may be written as the kernel or as the distribution does.
+
+        Raises UsageError when the distribution, or that release of it, is not made for such a machine.
+        """
+        offered = self.machines(release)
+        for machine in offered:
+            if arch in (machine, self.architectures[machine]):
+                return machine
+        what = f"{self.title} {release.title}" if release else self.title
+        raise UsageError(
+            f"choosing the architecture of {what}",
+            f'it is not made for "{arch}"',
+            did_you_mean(arch, offered) + f" Its architectures are {listed(offered)}.",
+        )
+
+    def machines(self, release: Release | None = None) -> tuple[str, ...]:
+        """The machines that it (or that release of it) is made for, by the kernel's names."""
+        lacking = release.without_architectures if release else ()
+        return tuple(machine for machine in self.architectures if machine not in lacking)
+
+    def excluded_machines(self, release: Release | None = None) -> tuple[str, ...]:
+        """The machines of Kata's that it is not made for: ARCH_EXCLUDE_LIST of osbuilder."""
+        offered = self.machines(release)
+        return tuple(machine for machine in KATA_MACHINES if machine not in offered)
+
+    def packages_for(self, request: BuildRequest) -> tuple[str, ...]:
+        """What a build of `request` installs: what a guest needs of this distribution, then the extra packages."""
+        rules = self.packages
+        wanted = [*rules.base, *rules.init.get(request.init_mode, ())]
+        for feature in request.features:
+            wanted += rules.features.get(feature, ())
+        return tuple(dict.fromkeys([*wanted, *request.extra_packages]))
+
+    def require_support(self, request: BuildRequest) -> None:
+        """Raise UsageError when the distribution cannot give what `request` asks for."""
+        release = self.release(request.os_version)
+        if request.arch is not None:
+            self.machine(request.arch, release)
+        if request.init_mode not in self.init_modes:
+            self._refuse_init_mode(request.init_mode)
+        if request.selinux and "selinux" not in self.packages.features:
+            raise UsageError(
+                f"planning a build of {self.title} with SELinux",
+                "no packages with an SELinux policy are known for it",
+                "Leave out --selinux (SELINUX=yes), or add packages.features.selinux to a distro.toml of your own.",
+            )
+
+    def _refuse_init_mode(self, mode: InitMode) -> None:
+        if mode is InitMode.SYSTEMD:
+            found = "it has no systemd: the agent itself must be its init process"
+            hint = "Give --agent-init (AGENT_INIT=yes), or choose a distribution with systemd (`rootfs-kit list`)."
+        else:
+            found = "it is not meant to run with the agent as its init process"
+            hint = "Leave out --agent-init (AGENT_INIT=no)."
+        raise UsageError(f"planning a build of {self.title}", found, hint)
+
+
+def find_distro(name: str, paths: Sequence[str | PathLike[str]] = ()) -> Distro:
+    """The distribution `name`: a name of `rootfs-kit list`, or the path of a directory with a distro.toml.
+
+    `paths` are searched before plugins' directories and the built-in ones; each holds distributions, or is one.
+    Raises UsageError with the nearest name when there is no such distribution, or when its description is wrong.
+    """
+    from rootfs_kit.distro_file import DESCRIPTION, Location, load_distro, locate
+
+    if "/" in name and (Path(name) / DESCRIPTION).is_file():
+        directory = Path(name).absolute()
+        return load_distro(Location(directory.resolve().name, directory, "named by its path"))
+    locations = {location.name: location for location in locate(paths)}
+    if name not in locations:
+        raise UsageError(
+            f'looking for the distribution "{name}"',
+            "there is none of that name" if name else "the name is empty",
+            did_you_mean(name, locations) + f" Those that can be built: {listed(sorted(locations))}.",
+        )
+    return load_distro(locations[name])
+
+
+def discover(paths: Sequence[str | PathLike[str]] = ()) -> list[Distro]:
+    """Every distribution that can be built, sorted by name. Raises UsageError for the first wrong description."""
+    from rootfs_kit.distro_file import load_distro, locate
+
+    return [load_distro(location) for location in locate(paths)]
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`Did you mean "x"?`, or nothing when nothing is near."""
+    nearest = get_close_matches(word.lower(), list(known), n=1)
+    return f'Did you mean "{nearest[0]}"?' if nearest else ""
+
+
+def listed(words: Iterable[str]) -> str:
+    """Words as a sentence lists them: `a, b and c`."""
+    *most, last = list(words) or ["none"]
+    return f"{', '.join(most)} and {last}" if most else last

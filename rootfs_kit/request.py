@@ -1,6 +1,7 @@
 """What was asked: every knob of a build, in one frozen value that crosses every border unchanged.
 
-Nothing downstream of this module reads an environment variable or an option.
+Nothing downstream of this module reads an environment variable or an option: `knobs.py` says what each knob is
+called, and `settings.py` reads them from everywhere.
 """
 
 from __future__ import annotations
@@ -11,6 +12,10 @@ from pathlib import Path
 from rootfs_kit.axes import InitMode
 
 DEFAULT_AGENT_NAME = "kata-agent"
+PROBE_AGENT = "probe"
+
+# What a guest may be asked to be able to do; a distribution may need packages for each.
+FEATURES = ("confidential", "modules", "policy", "seccomp", "selinux")
 
 
 @dataclass(frozen=True)
@@ -53,3 +58,15 @@ class BuildRequest:
     @property
     def init_mode(self) -> InitMode:
         return InitMode.AGENT if self.agent_init else InitMode.SYSTEMD
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The features that were asked for, sorted: names of FEATURES."""
+        asked = {
+            "confidential": self.confidential,
+            "modules": self.kernel_modules is not None,
+            "policy": self.agent_policy is not None,
+            "seccomp": self.seccomp,
+            "selinux": self.selinux,
+        }
+        return tuple(feature for feature in FEATURES if asked[feature])

@@ -1,0 +1,189 @@
+"""Where the descriptions of distributions are found, and how a `distro.toml` is read.
+
+A directory that was named wins over one of the environment's, that over a plugin's, and that over a built-in one of
+the same name; so a user may change a distribution by copying its directory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+from rootfs_kit.axes import InitMode
+from rootfs_kit.distro import BUILT_IN, Distro, PackageRules, Release
+from rootfs_kit.errors import UsageError
+from rootfs_kit.request import FEATURES
+from rootfs_kit.toml import Table, read_table
+
+DESCRIPTION = "distro.toml"
+
+# An installed wheel keeps `distros/` inside the package, a checkout beside it.
+BUILT_IN_DIRECTORIES = (Path(__file__).parent / "distros", Path(__file__).parent.parent / "distros")
+
+_KEYS = (
+    "title",
+    "backend",
+    "default-release",
+    "init-modes",
+    "components",
+    "mirrors",
+    "keyrings",
+    "release",
+    "architectures",
+    "packages",
+    "trim",
+)
+_RELEASE_KEYS = ("name", "version", "aliases", "end-of-life", "without-architectures")
+
+
+@dataclass(frozen=True)
+class Location:
+    """A directory that describes the distribution `name`, and which search turned it up."""
+
+    name: str
+    directory: Path
+    found_by: str
+
+
+def locate(paths: Sequence[str | PathLike[str]] = ()) -> list[Location]:
+    """Where every distribution is described, sorted by name; nothing is read yet.
+
+    Raises UsageError for one of `paths` that is no directory or describes nothing.
+    """
+    found: dict[str, Location] = {}
+    for location in (*_named(paths), *_of_plugins(), *_built_in()):
+        found.setdefault(location.name, location)
+    return [found[name] for name in sorted(found)]
+
+
+def load_distro(location: Location) -> Distro:
+    """The distribution that the `distro.toml` at `location` describes.
+
+    Raises UsageError, with file and line, for anything in it that is missing, unknown or of the wrong type.
+    """
+    table = read_table(location.directory / DESCRIPTION)
+    table.refuse_unknown(_KEYS)
+    trim = table.table("trim")
+    trim.refuse_unknown(("paths", "databases"))
+    architectures = _architectures(table.table("architectures"))
+    return Distro(
+        name=location.name,
+        title=table.text("title", location.name),
+        directory=location.directory,
+        backend=table.text("backend"),
+        default_version=_default_release(table),
+        releases=tuple(_release(each, architectures) for each in table.tables("release")),
+        init_modes=_init_modes(table),
+        architectures=architectures,
+        packages=_packages(table.table("packages")),
+        mirrors=table.words("mirrors", ()),
+        components=table.words("components", ()),
+        keyrings=tuple(location.directory / name for name in table.words("keyrings", ())),
+        trim=_guest_paths(trim, "paths"),
+        databases=_guest_paths(trim, "databases"),
+        found_by=location.found_by,
+    )
+
+
+def _named(paths: Sequence[str | PathLike[str]]) -> Iterator[Location]:
+    for path in map(Path, paths):
+        if not path.is_dir():
+            found = "it is no directory" if path.exists() else "there is no such directory"
+            raise UsageError(f"looking for distributions in {path}", found, _WHAT_A_DIRECTORY_HOLDS)
+        locations = list(_within(path.absolute(), str(path)))
+        if not locations:
+            raise UsageError(
+                f"looking for distributions in {path}", f"there is no {DESCRIPTION} in it", _WHAT_A_DIRECTORY_HOLDS
+            )
+        yield from locations
+
+
+_WHAT_A_DIRECTORY_HOLDS = (
+    f"Name a directory that holds one directory per distribution, each with a {DESCRIPTION}, in --distros-dir or "
+    "ROOTFS_KIT_DISTROS_PATH."
+)
+
+
+def _of_plugins() -> Iterator[Location]:
+    from rootfs_kit.plugins import plugin_manager
+
+    for directories in plugin_manager().hook.rootfs_kit_distros():
+        for directory in directories:
+            yield from _within(Path(directory), "a plugin")
+
+
+def _built_in() -> Iterator[Location]:
+    for directory in BUILT_IN_DIRECTORIES:
+        if directory.is_dir():
+            yield from _within(directory, BUILT_IN)
+
+
+def _within(directory: Path, found_by: str) -> Iterator[Location]:
+    """The distributions in `directory`, or the one that it is."""
+    if (directory / DESCRIPTION).is_file():
+        yield Location(directory.resolve().name, directory, found_by)
+        return
+    for inner in sorted(directory.iterdir()):
+        if (inner / DESCRIPTION).is_file():
+            yield Location(inner.name, inner, found_by)
+
+
+def _default_release(table: Table) -> str:
+    name = table.text("default-release")
+    if name not in [each.text("name") for each in table.tables("release")]:
+        table.refuse("default-release", f'there is no [[release]] named "{name}"', "Name one of the releases.")
+    return name
+
+
+def _release(table: Table, architectures: dict[str, str]) -> Release:
+    table.refuse_unknown(_RELEASE_KEYS)
+    without = table.words("without-architectures", ())
+    for machine in without:
+        if machine not in architectures:
+            table.refuse("without-architectures", f'"{machine}" is not in [architectures]', "Correct that line.")
+    return Release(
+        name=table.text("name"),
+        version=table.text("version") if "version" in table else "",
+        end_of_life=table.day("end-of-life"),
+        aliases=table.words("aliases", ()),
+        without_architectures=without,
+    )
+
+
+def _architectures(table: Table) -> dict[str, str]:
+    if not table.data:
+        table.refuse(None, "[architectures] is missing or empty", 'Add, for example, x86_64 = "amd64" to it.')
+    return {machine: table.text(machine) for machine in table.data}
+
+
+def _init_modes(table: Table) -> tuple[InitMode, ...]:
+    names = table.words("init-modes")
+    known = [mode.value for mode in InitMode]
+    for name in names:
+        if name not in known:
+            table.refuse("init-modes", f'"{name}" is no init mode', f"The init modes are {' and '.join(known)}.")
+    return tuple(InitMode(name) for name in names)
+
+
+def _packages(table: Table) -> PackageRules:
+    table.refuse_unknown(("base", "init", "features"))
+    init, features = table.table("init"), table.table("features")
+    init.refuse_unknown(mode.value for mode in InitMode)
+    features.refuse_unknown(FEATURES)
+    return PackageRules(
+        base=table.words("base"),
+        init={InitMode(mode): init.words(mode) for mode in init.data},
+        features={feature: features.words(feature) for feature in features.data},
+    )
+
+
+def _guest_paths(table: Table, key: str) -> tuple[str, ...]:
+    """Absolute paths inside the guest that may be removed; the root itself and `..` are a slip of the pen."""
+    paths = table.words(key, ())
+    for path in paths:
+        parts = path.split("/")
+        if not path.startswith("/") or ".." in parts or len([part for part in parts if part]) < 2:
+            table.refuse(key, f'"{path}" is no path below a directory of the guest', "Write /usr/share/… in full.")
+    return paths

@@ -77,6 +77,23 @@ class Text:
         return self.from_text(_string(value), base)
 
 
+# What other tools call the machines that the kernel (`uname -m`) calls otherwise.
+MACHINE_ALIASES = {"amd64": "x86_64", "arm64": "aarch64", "armhf": "armv7l", "armv7": "armv7l", "ppc64el": "ppc64le"}
+
+
+@dataclass(frozen=True)
+class Machine(Text):
+    """The kernel's name of a machine; the other names that are in use are understood."""
+
+    wants: str = "the name of a machine, as uname -m prints it"
+    metavar: str = "MACHINE"
+    pattern: str = "[A-Za-z0-9_]+"
+
+    def from_text(self, text: str, base: Path) -> str:
+        name = super().from_text(text, base)
+        return MACHINE_ALIASES.get(name, name)
+
+
 @dataclass(frozen=True)
 class Words:
     """A list of words, parted by spaces or commas, or a list of strings in TOML; each kept once, in order."""

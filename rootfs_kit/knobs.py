@@ -1,0 +1,368 @@
+"""Every knob of a build, in one table: what it is called on the command line, in the environment and in TOML.
+
+`--help`, the reading of options, environment and files, and `rootfs-kit show` are all driven by this table. The
+environment names are those of Kata's osbuilder (rootfs.sh); built-in defaults are BuildRequest's own. In a TOML
+file a knob has the name of its long option without the dashes in front.
+"""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, dataclass, fields
+from enum import StrEnum
+
+from rootfs_kit.request import PROBE_AGENT, BuildRequest
+from rootfs_kit.values import Epoch, File, Files, Kind, Machine, Switch, Text, Words, shown
+
+
+class Section(StrEnum):
+    """The headings of `--help` and `show`."""
+
+    WHAT = "What to build"
+    AGENT = "Agent and init"
+    GUEST = "Abilities of the guest"
+    CHANGES = "Further changes to the rootfs"
+    WORK = "How the build is done"
+
+
+EVERYWHERE = frozenset({"build", "overlay"})
+BUILD_ONLY = frozenset({"build"})
+
+
+@dataclass(frozen=True)
+class Knob:
+    """One thing that can be set. `field` is BuildRequest's.
+
+    `environment` is osbuilder's name for it; where `switched_by` is given, that variable must say yes for
+    `environment` to count. `default_words` says in `--help` what no constant can.
+    """
+
+    field: str
+    section: Section
+    flags: tuple[str, ...]
+    kind: Kind
+    help: str
+    environment: str | None = None
+    switched_by: str | None = None
+    default_words: str | None = None
+    commands: frozenset[str] = EVERYWHERE
+
+    @property
+    def flag(self) -> str:
+        """The long option: `--rootfs-dir`."""
+        return self.flags[-1]
+
+    @property
+    def key(self) -> str:
+        """The name in a TOML file: `rootfs-dir`."""
+        return self.flag.removeprefix("--")
+
+    @property
+    def is_switch(self) -> bool:
+        return isinstance(self.kind, Switch)
+
+    @property
+    def is_repeatable(self) -> bool:
+        return isinstance(self.kind, Files | Words)
+
+    @property
+    def default(self) -> object:
+        """The built-in default; None where there is none, or where it hangs on the rest of the request."""
+        return _DEFAULTS.get(self.field)
+
+    @property
+    def default_shown(self) -> str:
+        """The default as `--help` and `show` put it; empty where there is none."""
+        if self.default_words is not None:
+            return self.default_words
+        return "" if self.default in (None, ()) else shown(self.default)
+
+    @property
+    def environment_shown(self) -> str:
+        """How the knob is set through the environment; empty where it is not."""
+        if self.switched_by:
+            return f"{self.switched_by}=yes and {self.environment}"
+        if self.environment and self.is_switch:
+            return f"{self.environment}=yes|no"
+        return self.environment or ""
+
+    @property
+    def spellings(self) -> str:
+        """The ways to set it, for a hint: `--agent-init (AGENT_INIT=yes|no)`."""
+        return f"{self.flag} ({self.environment_shown})" if self.environment else self.flag
+
+
+_DEFAULTS = {field.name: field.default for field in fields(BuildRequest) if field.default is not MISSING}
+
+# The characters of package names, versions and relations; a name may not pass for an option of a package manager,
+# nor for one of apt's search patterns, which begin with `?` and `~`.
+_PACKAGE = r"[A-Za-z0-9][A-Za-z0-9.+:~=/_^-]*"
+_WORD = r"[A-Za-z0-9][A-Za-z0-9._+/-]*"
+
+_YES_OR_NO = Switch()
+_PACKAGES = Words("names of packages", "NAMES", _PACKAGE)
+_COMPONENTS = Words("names of components", "NAMES", _WORD)
+_VERSION = Text("the name or number of a release", "VERSION", _WORD)
+_MACHINE = Machine()
+_URL = Text("an http, https or file URL", "URL", r"(?:https?://[^\s/\x00-\x1f]\S*|file:///\S*)")
+_FILE_NAME = Text("a file name without a slash", "NAME", r"(?!\.{1,2}$)[A-Za-z0-9._+-]+")
+_PROBE = Text(f'the word "{PROBE_AGENT}"', PROBE_AGENT, PROBE_AGENT)
+_ONE_LINE = Text("one line of text")
+_NEW_PATH = File("a path", "PATH")
+_FILE = File("an existing file", "FILE", must_be="file")
+_DIRECTORY = File("an existing directory", "DIR", must_be="directory")
+
+KNOBS = (
+    Knob(
+        "rootfs_dir",
+        Section.WHAT,
+        ("-r", "--rootfs-dir"),
+        File("a path", "DIR"),
+        "Where the rootfs goes.",
+        "ROOTFS_DIR",
+        default_words="./rootfs-DISTRO",
+    ),
+    Knob(
+        "os_version",
+        Section.WHAT,
+        ("--os-version",),
+        _VERSION,
+        "Release of the distribution: a name (trixie), a number (13) or an alias (stable).",
+        "OS_VERSION",
+        default_words="the distribution's stable release",
+        commands=BUILD_ONLY,
+    ),
+    Knob(
+        "arch",
+        Section.WHAT,
+        ("--arch",),
+        _MACHINE,
+        "Architecture of the guest, by the kernel's name or the distribution's own.",
+        "ARCH",
+        default_words="this host's",
+    ),
+    Knob(
+        "mirror",
+        Section.WHAT,
+        ("--mirror",),
+        _URL,
+        "Package archive to install from.",
+        "REPO_URL",
+        default_words="the distribution's own",
+        commands=BUILD_ONLY,
+    ),
+    Knob(
+        "components",
+        Section.WHAT,
+        ("--components",),
+        _COMPONENTS,
+        "Parts of the archive to use, parted by spaces or commas.",
+        "REPO_COMPONENTS",
+        default_words="the distribution's",
+        commands=BUILD_ONLY,
+    ),
+    Knob(
+        "extra_packages",
+        Section.WHAT,
+        ("--extra-pkgs",),
+        _PACKAGES,
+        "Packages to install besides those that a guest needs, parted by spaces or commas; repeatable.",
+        "EXTRA_PKGS",
+        commands=BUILD_ONLY,
+    ),
+    Knob(
+        "agent_bin",
+        Section.AGENT,
+        ("--agent-bin",),
+        _FILE,
+        "The kata-agent program to install.",
+        "AGENT_SOURCE_BIN",
+    ),
+    Knob(
+        "agent_tarball",
+        Section.AGENT,
+        ("--agent-tarball",),
+        _FILE,
+        "A tar archive with the agent and its units, laid over the rootfs.",
+        "AGENT_TARBALL",
+    ),
+    Knob(
+        "agent",
+        Section.AGENT,
+        ("--agent",),
+        _PROBE,
+        "Instead of kata-agent, a small diagnostic agent compiled on this host; for trying things out.",
+    ),
+    Knob(
+        "agent_name",
+        Section.AGENT,
+        ("--agent-name",),
+        _FILE_NAME,
+        "File name of the agent in the guest's /usr/bin.",
+        "AGENT_BIN",
+    ),
+    Knob(
+        "agent_init",
+        Section.AGENT,
+        ("--agent-init",),
+        _YES_OR_NO,
+        "The agent is the guest's init process; no systemd.",
+        "AGENT_INIT",
+    ),
+    Knob(
+        "agent_policy",
+        Section.AGENT,
+        ("--agent-policy",),
+        _FILE,
+        "Rego policy that the agent enforces, installed in /etc/kata-opa.",
+        "AGENT_POLICY_FILE",
+        switched_by="AGENT_POLICY",
+    ),
+    Knob(
+        "kernel_modules",
+        Section.GUEST,
+        ("--kernel-modules",),
+        _DIRECTORY,
+        "Modules of the guest's kernel: a directory such as /lib/modules/VERSION.",
+        "KERNEL_MODULES_DIR",
+    ),
+    Knob(
+        "seccomp",
+        Section.GUEST,
+        ("--seccomp",),
+        _YES_OR_NO,
+        "Install what an agent with seccomp support needs.",
+        "SECCOMP",
+    ),
+    Knob(
+        "selinux",
+        Section.GUEST,
+        ("--selinux",),
+        _YES_OR_NO,
+        "Install an SELinux policy; not with --agent-init.",
+        "SELINUX",
+    ),
+    Knob(
+        "confidential",
+        Section.GUEST,
+        ("--confidential",),
+        _YES_OR_NO,
+        "Prepare for a confidential guest: a /run with room for images that are pulled inside.",
+        "CONFIDENTIAL_GUEST",
+    ),
+    Knob(
+        "coco_tarball",
+        Section.GUEST,
+        ("--coco-tarball",),
+        _FILE,
+        "A tar archive of the confidential containers' guest components.",
+        "COCO_GUEST_COMPONENTS_TARBALL",
+    ),
+    Knob(
+        "pause_tarball",
+        Section.GUEST,
+        ("--pause-tarball",),
+        _FILE,
+        "A tar archive of the pause image's bundle.",
+        "PAUSE_IMAGE_TARBALL",
+    ),
+    Knob(
+        "guest_hooks_tarball",
+        Section.GUEST,
+        ("--guest-hooks-tarball",),
+        _FILE,
+        "A tar archive of OCI hooks that run inside the guest.",
+        "GUEST_HOOKS_TARBALL",
+    ),
+    Knob(
+        "overlay_dirs",
+        Section.CHANGES,
+        ("--overlay-dir",),
+        Files(_DIRECTORY),
+        "A directory whose content is copied over the rootfs; repeatable, in order.",
+    ),
+    Knob(
+        "run_scripts",
+        Section.CHANGES,
+        ("--run",),
+        Files(_FILE),
+        "A script that runs inside the rootfs at the end; repeatable, in order.",
+        commands=BUILD_ONLY,
+    ),
+    Knob(
+        "delete_units",
+        Section.CHANGES,
+        ("-d", "--delete-units"),
+        _YES_OR_NO,
+        "Delete systemd units and generators that a guest does without (rootfs.sh -d).",
+    ),
+    Knob(
+        "rootfs_only",
+        Section.CHANGES,
+        ("--rootfs-only",),
+        _YES_OR_NO,
+        "Stop after the distribution's packages: no agent, nothing of Kata's.",
+        "ROOTFS_ONLY",
+        commands=BUILD_ONLY,
+    ),
+    Knob(
+        "osbuilder_version",
+        Section.CHANGES,
+        ("-o", "--osbuilder-version"),
+        _ONE_LINE,
+        "The version that osbuilder.yaml names.",
+        "OSBUILDER_VERSION",
+    ),
+    Knob(
+        "source_date_epoch",
+        Section.CHANGES,
+        ("--source-date-epoch",),
+        Epoch(),
+        "No time in the rootfs is later than this one, in seconds since 1970.",
+        "SOURCE_DATE_EPOCH",
+    ),
+    Knob(
+        "force",
+        Section.WORK,
+        ("--force",),
+        _YES_OR_NO,
+        "Replace a directory that rootfs-kit did not make.",
+    ),
+    Knob(
+        "keep_failed",
+        Section.WORK,
+        ("--keep-failed",),
+        _YES_OR_NO,
+        "Leave the unfinished tree of a failed build for a look.",
+    ),
+    Knob(
+        "wait",
+        Section.WORK,
+        ("--wait",),
+        _YES_OR_NO,
+        "Wait while another build of the same rootfs runs.",
+    ),
+    Knob(
+        "check",
+        Section.WORK,
+        ("--check",),
+        _YES_OR_NO,
+        "Let the conformance suite judge the rootfs before it is published.",
+    ),
+    Knob(
+        "allow_probe_agent",
+        Section.WORK,
+        ("--allow-probe-agent",),
+        _YES_OR_NO,
+        "The suite accepts the diagnostic agent as an agent.",
+        default_words="yes with --agent probe, else no",
+    ),
+    Knob(
+        "log",
+        Section.WORK,
+        ("--log",),
+        _NEW_PATH,
+        "Write all that the build says, and its tools' output, to this file.",
+    ),
+)
+
+BY_FIELD = {knob.field: knob for knob in KNOBS}

@@ -1,0 +1,215 @@
+"""From what was said to what is meant: the request of one build or overlay, checked before anything begins.
+
+This is where the layers of settings, the distribution and the rules between the knobs meet. The result is a frozen
+BuildRequest; nothing after it asks the environment or the command line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import date
+from os import pathsep
+from pathlib import Path
+
+from rootfs_kit.config import Config, read_config
+from rootfs_kit.distro import Distro, find_distro
+from rootfs_kit.errors import UsageError
+from rootfs_kit.knobs import BY_FIELD, KNOBS
+from rootfs_kit.request import PROBE_AGENT, BuildRequest
+from rootfs_kit.settings import (
+    Layer,
+    Origin,
+    Setting,
+    Source,
+    built_in,
+    from_command_line,
+    from_environment,
+    merged,
+    require_switched_files,
+    unused_variables,
+)
+from rootfs_kit.values import File, Files
+
+DISTROS_PATH = "ROOTFS_KIT_DISTROS_PATH"
+
+# Three ways to name one thing, the agent: the strongest source that uses any of them decides.
+AGENT_SOURCES = ("agent_bin", "agent_tarball", "agent")
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What is read from the process once, at the edge."""
+
+    environ: Mapping[str, str]
+    cwd: Path
+    machine: str
+    today: date
+
+
+@dataclass(frozen=True)
+class Said:
+    """What the command line says: the distribution, options by field, and files and directories to look into."""
+
+    distro: str | None = None
+    options: Mapping[str, object] | None = None
+    config: str | None = None
+    distros_dirs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One build or overlay, ready to begin. `notes` are lines that the user should see first."""
+
+    request: BuildRequest
+    settings: Layer
+    distro: Distro | None
+    distro_origin: Origin | None
+    notes: tuple[str, ...]
+
+
+def plan_build(said: Said, around: Surroundings) -> Planned:
+    """The build of a distribution that was asked for. Raises UsageError for whatever is wrong with it."""
+    config = _config(said, around)
+    distro, origin = _distro(said, config, around)
+    settings, notes = _settled(said, config, around, _distro_layer(distro, around))
+    request = _request(settings, distro.name)
+    distro.require_support(request)
+    release = distro.release(request.os_version)
+    machine = distro.machine(str(request.arch), release)
+    settings["os_version"] = replace(settings["os_version"], value=release.name)
+    settings["arch"] = replace(settings["arch"], value=machine)
+    if release.has_ended(around.today):
+        notes.append(f"security updates of {distro.title} {release.title} ended on {release.end_of_life}")
+    return Planned(_request(settings, distro.name), settings, distro, origin, tuple(notes))
+
+
+def plan_overlay(said: Said, around: Surroundings) -> Planned:
+    """The overlay that was asked for. Raises UsageError for whatever is wrong with it."""
+    config = _config(said, around)
+    settings, notes = _settled(said, config, around, {})
+    for knob in KNOBS:
+        if "overlay" not in knob.commands:
+            setting = settings.pop(knob.field, None)
+            if setting and setting.origin.source is Source.FILE:
+                notes.append(f"{setting.origin}: {knob.key} means nothing for an overlay")
+    if settings["rootfs_dir"].value is None:
+        raise UsageError(
+            "planning the overlay",
+            "no directory is named for it",
+            f"Give {BY_FIELD['rootfs_dir'].flags[0]} DIR, or set {BY_FIELD['rootfs_dir'].environment}.",
+        )
+    return Planned(_request(settings, None), settings, None, None, tuple(notes))
+
+
+def require_inputs(settings: Layer) -> None:
+    """Raise UsageError for the first file or directory that was named and is not there, and say who named it."""
+    for knob in KNOBS:
+        kind = knob.kind.each if isinstance(knob.kind, Files) else knob.kind
+        setting = settings.get(knob.field)
+        if not isinstance(kind, File) or not kind.must_be or setting is None or setting.value is None:
+            continue
+        paths = setting.value if isinstance(setting.value, tuple) else (setting.value,)
+        for path in paths:
+            _require_input(path, kind.must_be, knob.spellings, setting.origin)
+
+
+def search_path(said: Said, config: Config, around: Surroundings) -> tuple[Path, ...]:
+    """Where to look for distributions besides the built-in ones: all that was named anywhere, strongest first."""
+    variable = [entry for entry in around.environ.get(DISTROS_PATH, "").split(pathsep) if entry]
+    entries: list[str | Path] = [*said.distros_dirs, *config.distros_dirs, *variable]
+    return tuple(around.cwd / entry for entry in entries)
+
+
+def _config(said: Said, around: Surroundings) -> Config:
+    return read_config(around.cwd / said.config) if said.config else Config()
+
+
+def _distro(said: Said, config: Config, around: Surroundings) -> tuple[Distro, Origin]:
+    name, origin = said.distro, Origin(Source.COMMAND_LINE, "DISTRO")
+    if name is None and config.distro is not None and config.distro_origin is not None:
+        name, origin = config.distro, config.distro_origin
+    if name is None:
+        raise UsageError(
+            "planning the build",
+            "no distribution is named",
+            "Name one (`rootfs-kit list` shows them), or put distro = … into the file of --config.",
+        )
+    return find_distro(name, search_path(said, config, around)), origin
+
+
+def _distro_layer(distro: Distro, around: Surroundings) -> Layer:
+    origin = Origin(Source.DISTRO, str(distro.directory))
+    return {
+        "rootfs_dir": Setting(around.cwd / f"rootfs-{distro.name}", Origin(Source.BUILT_IN)),
+        "os_version": Setting(distro.default_version, origin),
+        "components": Setting(distro.components, origin),
+    }
+
+
+def _settled(said: Said, config: Config, around: Surroundings, distro_layer: Layer) -> tuple[Layer, list[str]]:
+    options = from_command_line(said.options or {}, around.cwd)
+    variables = from_environment(around.environ, around.cwd, stronger=options)
+    layers = [options, variables, config.layer]
+    notes = [] if "agent_policy" in options else unused_variables(around.environ)
+    notes += _settle_agent(layers)
+    settings = merged(*layers, distro_layer, built_in(around.machine))
+    require_switched_files(settings, around.environ)
+    _settle_probe(settings)
+    _refuse_contradictions(settings)
+    return settings, notes
+
+
+def _settle_agent(layers: list[Layer]) -> list[str]:
+    """Drop the sources of an agent that a stronger layer names too; two in one layer contradict each other."""
+    notes: list[str] = []
+    decided: Setting | None = None
+    for layer in layers:
+        named = {field: layer[field] for field in AGENT_SOURCES if field in layer}
+        if decided is None and len(named) > 1:
+            first, second, *_ = named.values()
+            raise UsageError(
+                "choosing the agent",
+                f"two are given: {first.shown} ({first.origin}) and {second.shown} ({second.origin})",
+                "Give one of --agent-bin, --agent-tarball and --agent probe.",
+            )
+        for field, setting in named.items():
+            if decided is not None:
+                del layer[field]
+                notes.append(f"{setting.origin}: not used, since the agent comes from the {decided.origin}")
+        decided = decided or next(iter(named.values()), None)
+    return notes
+
+
+def _settle_probe(settings: Layer) -> None:
+    """Who asks for the probe by name accepts it, unless `--no-allow-probe-agent` says otherwise."""
+    if settings["agent"].value == PROBE_AGENT and settings["allow_probe_agent"].origin.source is Source.BUILT_IN:
+        settings["allow_probe_agent"] = Setting(True, Origin(Source.IMPLIED, f"--agent {PROBE_AGENT}"))
+
+
+def _refuse_contradictions(settings: Layer) -> None:
+    agent_init, selinux = settings["agent_init"], settings["selinux"]
+    if agent_init.value and selinux.value:
+        # rootfs.sh:522 refuses it too: nothing loads the policy before the agent starts.
+        raise UsageError(
+            "planning the build",
+            f"SELinux ({selinux.origin}) needs an init system, and the agent is to be init ({agent_init.origin})",
+            "Leave out --selinux (SELINUX=no) or --agent-init (AGENT_INIT=no).",
+        )
+
+
+def _request(settings: Layer, distro: str | None) -> BuildRequest:
+    names = {field.name for field in fields(BuildRequest)}
+    values = {name: setting.value for name, setting in settings.items() if name in names}
+    return BuildRequest(**values, distro=distro)
+
+
+def _require_input(path: Path, must_be: str, spellings: str, origin: Origin) -> None:
+    try:
+        good = path.is_file() if must_be == "file" else path.is_dir()
+        found = f"{path} is no {must_be}" if path.exists() else f"{path} does not exist"
+    except OSError as error:
+        good, found = False, f"{path}: {error.strerror}"
+    if not good:
+        hint = f"Name an existing {must_be} with {spellings}."
+        raise UsageError(f"looking at what was given ({origin})", found, hint)

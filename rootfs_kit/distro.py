@@ -130,11 +130,19 @@ class Distro:
 
     def packages_for(self, request: BuildRequest) -> tuple[str, ...]:
         """What a build of `request` installs: what a guest needs of this distribution, then the extra packages."""
-        rules = self.packages
-        wanted = [*rules.base, *rules.init.get(request.init_mode, ())]
+        return tuple(self.package_reasons(request))
+
+    def package_reasons(self, request: BuildRequest) -> dict[str, str]:
+        """Each package that a build of `request` installs, in order, with what it is needed for."""
+        reasons = dict.fromkeys(self.packages.base, "every guest")
+        for package in self.packages.init.get(request.init_mode, ()):
+            reasons.setdefault(package, f"init: {request.init_mode}")
         for feature in request.features:
-            wanted += rules.features.get(feature, ())
-        return tuple(dict.fromkeys([*wanted, *request.extra_packages]))
+            for package in self.packages.features.get(feature, ()):
+                reasons.setdefault(package, feature)
+        for package in request.extra_packages:
+            reasons.setdefault(package, "extra")
+        return reasons
 
     def require_support(self, request: BuildRequest) -> None:
         """Raise UsageError when the distribution cannot give what `request` asks for."""

@@ -6,7 +6,7 @@ BuildRequest; nothing after it asks the environment or the command line.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from os import pathsep
@@ -59,16 +59,22 @@ class Said:
 
 @dataclass(frozen=True)
 class Planned:
-    """One build or overlay, ready to begin. `notes` are lines that the user should see first."""
+    """One overlay or build, ready to begin. `notes` are lines that the user should see first."""
 
     request: BuildRequest
     settings: Layer
-    distro: Distro | None
-    distro_origin: Origin | None
     notes: tuple[str, ...]
 
 
-def plan_build(said: Said, around: Surroundings) -> Planned:
+@dataclass(frozen=True)
+class PlannedBuild(Planned):
+    """A build, with the distribution that is built and who named it."""
+
+    distro: Distro
+    distro_origin: Origin
+
+
+def plan_build(said: Said, around: Surroundings) -> PlannedBuild:
     """The build of a distribution that was asked for. Raises UsageError for whatever is wrong with it."""
     config = _config(said, around)
     distro, origin = _distro(said, config, around)
@@ -81,7 +87,7 @@ def plan_build(said: Said, around: Surroundings) -> Planned:
     settings["arch"] = replace(settings["arch"], value=machine)
     if release.has_ended(around.today):
         notes.append(f"security updates of {distro.title} {release.title} ended on {release.end_of_life}")
-    return Planned(_request(settings, distro.name), settings, distro, origin, tuple(notes))
+    return PlannedBuild(_request(settings, distro.name), settings, tuple(notes), distro, origin)
 
 
 def plan_overlay(said: Said, around: Surroundings) -> Planned:
@@ -99,19 +105,27 @@ def plan_overlay(said: Said, around: Surroundings) -> Planned:
             "no directory is named for it",
             f"Give {BY_FIELD['rootfs_dir'].flags[0]} DIR, or set {BY_FIELD['rootfs_dir'].environment}.",
         )
-    return Planned(_request(settings, None), settings, None, None, tuple(notes))
+    return Planned(_request(settings, None), settings, tuple(notes))
 
 
 def require_inputs(settings: Layer) -> None:
     """Raise UsageError for the first file or directory that was named and is not there, and say who named it."""
+    for error in missing_inputs(settings):
+        raise error
+
+
+def missing_inputs(settings: Layer) -> Iterator[UsageError]:
+    """What is to be said of each file or directory that was named and is not there."""
     for knob in KNOBS:
         kind = knob.kind.each if isinstance(knob.kind, Files) else knob.kind
         setting = settings.get(knob.field)
         if not isinstance(kind, File) or not kind.must_be or setting is None or setting.value is None:
             continue
-        paths = setting.value if isinstance(setting.value, tuple) else (setting.value,)
-        for path in paths:
-            _require_input(path, kind.must_be, knob.spellings, setting.origin)
+        for path in setting.value if isinstance(setting.value, tuple) else (setting.value,):
+            found = _lacking(path, kind.must_be)
+            if found:
+                hint = f"Name an existing {kind.must_be} with {knob.spellings}."
+                yield UsageError(f"looking at what was given ({setting.origin})", found, hint)
 
 
 def search_path(said: Said, config: Config, around: Surroundings) -> tuple[Path, ...]:
@@ -204,12 +218,11 @@ def _request(settings: Layer, distro: str | None) -> BuildRequest:
     return BuildRequest(**values, distro=distro)
 
 
-def _require_input(path: Path, must_be: str, spellings: str, origin: Origin) -> None:
+def _lacking(path: Path, must_be: str) -> str:
+    """What is wrong with `path` as an existing file or directory; empty where it is one."""
     try:
-        good = path.is_file() if must_be == "file" else path.is_dir()
-        found = f"{path} is no {must_be}" if path.exists() else f"{path} does not exist"
+        if path.is_file() if must_be == "file" else path.is_dir():
+            return ""
+        return f"{path} is no {must_be}" if path.exists() else f"{path} does not exist"
     except OSError as error:
-        good, found = False, f"{path}: {error.strerror}"
-    if not good:
-        hint = f"Name an existing {must_be} with {spellings}."
-        raise UsageError(f"looking at what was given ({origin})", found, hint)
+        return f"{path}: {error.strerror}"

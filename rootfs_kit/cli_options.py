@@ -1,0 +1,160 @@
+"""What the commands of `cli.py` have in common: options made from the table of knobs, and how `--help` shows them.
+
+Options are read as plain text here; what they mean is settled in `settings.py`, together with the environment and
+the file of `--config`, so that all three are held to the same rules and told off in the same words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import groupby
+from typing import Any, TypeVar
+
+import click
+
+from rootfs_kit.knobs import KNOBS, Knob
+from rootfs_kit.values import File, Files
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+COMMON_SECTION = "Options"
+UNBREAKABLE = "\N{NO-BREAK SPACE}"
+
+
+class SectionedCommand(click.Command):
+    """A command whose `--help` shows the knobs under the headings of their table, the other options last."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        shown = [param for param in self.get_params(ctx) if isinstance(param, click.Option)]
+        records = [(_section_of(option), option.get_help_record(ctx)) for option in shown]
+        width = max(len(record[0]) for _, record in records if record)
+        for section, members in groupby(records, key=lambda pair: pair[0]):
+            with formatter.section(section):
+                formatter.write_dl([(record[0].ljust(width), record[1]) for _, record in members if record])
+
+    def get_help(self, ctx: click.Context) -> str:
+        """The help text, in which names and defaults were kept whole by spaces that do not break."""
+        return super().get_help(ctx).replace(UNBREAKABLE, " ")
+
+
+class KnobOption(click.Option):
+    """The option of one knob; `--help` shows its environment name and default beside it."""
+
+    def __init__(self, knob: Knob) -> None:
+        self.knob = knob
+        super().__init__([knob.field, *_declarations(knob)], **_attributes(knob))
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str]:
+        facts = []
+        if self.knob.environment_shown:
+            facts.append(f"env: {self.knob.environment_shown}".replace(" ", UNBREAKABLE))
+        if self.knob.default_shown:
+            facts.append(f"default: {self.knob.default_shown}".replace(" ", UNBREAKABLE))
+        return self._help_flags(), self.knob.help + (f"  [{'; '.join(facts)}]" if facts else "")
+
+    def _help_flags(self) -> str:
+        """`-r, --rootfs-dir DIR`; a switch as `--[no-]force`."""
+        if self.knob.is_switch:
+            return ", ".join([*self.knob.flags[:-1], f"--[no-]{self.knob.key}"])
+        return f"{', '.join(self.knob.flags)} {self.knob.kind.metavar}"
+
+
+def knob_options(command: str) -> Callable[[Function], Function]:
+    """The options of every knob of `command`; they reach the function as keyword arguments named by field."""
+
+    def decorate(function: Function) -> Function:
+        parameters = [KnobOption(knob) for knob in _in_sections() if command in knob.commands]
+        # click collects the parameters of stacked decorators here, the last one first.
+        function.__click_params__ = [  # type: ignore[attr-defined]
+            *getattr(function, "__click_params__", []),
+            *reversed(parameters),
+        ]
+        return function
+
+    return decorate
+
+
+def distros_dir_option(function: Function) -> Function:
+    return click.option(
+        "--distros-dir",
+        "distros_dirs",
+        multiple=True,
+        metavar="DIR",
+        type=click.Path(),
+        help="Look for distributions in this directory too; repeatable.  [env: ROOTFS_KIT_DISTROS_PATH]",
+    )(function)
+
+
+def config_option(function: Function) -> Function:
+    return click.option(
+        "--config",
+        metavar="FILE",
+        type=click.Path(),
+        help="Read a build from this TOML file. Its keys are the long options without the dashes, and `distro`. "
+        "Command line and environment win over it.",
+    )(function)
+
+
+def verbosity_options(function: Function) -> Function:
+    verbose = click.option("-v", "--verbose", count=True, help="Say more; twice, also what the tools say.")
+    quiet = click.option("-q", "--quiet", is_flag=True, help="Say nothing unless something is wrong.")
+    return verbose(quiet(function))
+
+
+def json_option(function: Function) -> Function:
+    return click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document.")(function)
+
+
+def format_option(*formats: str) -> Callable[[Function], Function]:
+    """`--format`, with the first of `formats` as its default."""
+    return click.option(
+        "--format",
+        "format_",
+        type=click.Choice(formats),
+        default=formats[0],
+        show_default=True,
+        help="How to print it.",
+    )
+
+
+def distro_argument(required: bool = True) -> Callable[[Function], Function]:
+    return click.argument("distro", required=required, shell_complete=_complete_distro)
+
+
+def knobs_given(keywords: dict[str, Any]) -> dict[str, Any]:
+    """Of a command's keyword arguments those that are knobs, by field."""
+    return {knob.field: keywords[knob.field] for knob in KNOBS if knob.field in keywords}
+
+
+def _in_sections() -> Iterator[Knob]:
+    order = {section: position for position, section in enumerate(dict.fromkeys(knob.section for knob in KNOBS))}
+    yield from sorted(KNOBS, key=lambda knob: order[knob.section])
+
+
+def _section_of(option: click.Option) -> str:
+    return str(option.knob.section) if isinstance(option, KnobOption) else COMMON_SECTION
+
+
+def _declarations(knob: Knob) -> list[str]:
+    if not knob.is_switch:
+        return list(knob.flags)
+    return [*knob.flags[:-1], f"{knob.flag}/--no-{knob.key}"]
+
+
+def _attributes(knob: Knob) -> dict[str, Any]:
+    """A switch that was not given is None, not False: the environment may still turn it on."""
+    if knob.is_switch:
+        return {"is_flag": True, "default": None, "help": knob.help}
+    kind = knob.kind.each if isinstance(knob.kind, Files) else knob.kind
+    completes_paths = click.Path() if isinstance(kind, File) else click.STRING
+    return {"type": completes_paths, "multiple": knob.is_repeatable, "metavar": kind.metavar, "help": knob.help}
+
+
+def _complete_distro(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    from rootfs_kit.listing import names
+
+    try:
+        return [name for name in names(ctx.params.get("distros_dirs") or ()) if name.startswith(incomplete)]
+    except Exception:
+        # A shell that is completing a word has no place for an error message.
+        return []

@@ -1,0 +1,137 @@
+"""What a command ends with: an exit status, and on standard error one message for whatever went wrong.
+
+Nothing that a user can type, set or write into a file ends in a traceback. Exit codes are those of errors.ExitCode;
+143 and 141 are the shell's for a program that SIGTERM or a closed pipe stopped.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import Any
+
+import click
+from click.shell_completion import shell_complete
+
+from rootfs_kit.errors import ExitCode, RootfsKitError
+
+PROGRAM = "rootfs-kit"
+COMPLETION_VARIABLE = "_ROOTFS_KIT_COMPLETE"
+
+TERMINATED = 128 + signal.SIGTERM
+BROKEN_PIPE = 128 + signal.SIGPIPE
+
+
+class Terminated(BaseException):
+    """SIGTERM arrived: unwinds like KeyboardInterrupt, so that everything held open is let go."""
+
+
+def run(command: click.Group, arguments: Sequence[str]) -> int:
+    """Run `command` with `arguments` and return the exit status."""
+    instruction = os.environ.get(COMPLETION_VARIABLE)
+    if instruction:
+        return shell_complete(command, {}, PROGRAM, COMPLETION_VARIABLE, instruction)
+    state: dict[str, Any] = {}
+    try:
+        status = _invoke(command, list(arguments), state)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        # Whatever is still buffered would raise again when the interpreter flushes it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except (KeyboardInterrupt, click.Abort):
+        _complain("interrupted")
+        return ExitCode.INTERRUPTED
+    except Terminated:
+        _complain("terminated")
+        return TERMINATED
+    except click.ClickException as error:
+        error.show()
+        return ExitCode.USAGE
+    except RootfsKitError as error:
+        return _explain(error, state)
+    except Exception as error:
+        return _confess(error, state)
+
+
+def _invoke(command: click.Group, arguments: list[str], state: dict[str, Any]) -> int:
+    """The status that a command returns; None counts as done."""
+    try:
+        with _terminable(), command.make_context(PROGRAM, arguments, obj=state) as context:
+            return int(command.invoke(context) or ExitCode.DONE)
+    except click.exceptions.Exit as leaving:
+        return leaving.exit_code
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Within it SIGTERM raises Terminated, where signals can be handled at all (the main thread)."""
+    try:
+        before = signal.signal(signal.SIGTERM, _raise_terminated)
+    except ValueError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _raise_terminated(number: int, frame: FrameType | None) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise Terminated
+
+
+def _explain(error: RootfsKitError, state: dict[str, Any]) -> int:
+    """Say what was being done, what was found and what to do next; `--json` gets the same as a document."""
+    _show_traceback(state)
+    if state.get("json"):
+        document = {"doing": error.doing, "found": error.found, "hint": error.hint}
+        click.echo(_as_json({"error": document, "exit_code": int(error.exit_code)}))
+    _complain(f"{_indented(error.doing)}: {_indented(error.found)}")
+    if error.hint:
+        click.echo(f"  {click.style('next:', bold=True)} {_indented(error.hint)}", err=True)
+    return error.exit_code
+
+
+def _confess(error: Exception, state: dict[str, Any]) -> int:
+    """An exception that nobody foresaw is a fault of rootfs-kit, never the user's."""
+    _show_traceback(state)
+    _complain(f"this should not have happened: {type(error).__name__}: {_indented(str(error))}")
+    if not state.get("debug"):
+        hint = "the same command with --debug shows where; please report it."
+        click.echo(f"  {click.style('next:', bold=True)} {hint}", err=True)
+    return ExitCode.BUILD_FAILED
+
+
+def _show_traceback(state: dict[str, Any]) -> None:
+    if state.get("debug"):
+        import traceback
+
+        click.echo(traceback.format_exc(), err=True)
+
+
+def _complain(message: str) -> None:
+    with suppress(OSError):
+        click.echo(f"{click.style(f'{PROGRAM}:', fg='red', bold=True)} {message}", err=True)
+
+
+def _indented(text: str) -> str:
+    """`text` for a terminal: later lines set in, and no control character that came with somebody's file name."""
+    safe = "".join(char if char in "\n\t" or char.isprintable() else _escaped(char) for char in text)
+    return "\n    ".join(safe.splitlines())
+
+
+def _escaped(char: str) -> str:
+    return char.encode("unicode_escape", "surrogatepass").decode("ascii")
+
+
+def _as_json(document: object) -> str:
+    import json
+
+    return json.dumps(document, indent=2)

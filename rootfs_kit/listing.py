@@ -1,0 +1,93 @@
+"""`rootfs-kit list`: the distributions that can be built.
+
+A description that cannot be read does not hide the others: it is told after them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from os import PathLike
+from typing import Any
+
+from rootfs_kit.distro import BUILT_IN, Distro
+from rootfs_kit.distro_file import load_distro, locate
+from rootfs_kit.errors import UsageError
+
+Paths = Sequence[str | PathLike[str]]
+
+
+def names(paths: Paths = ()) -> list[str]:
+    """The names, sorted; nothing is read but directories. Raises UsageError for a wrong one of `paths`."""
+    return [location.name for location in locate(paths)]
+
+
+def survey(paths: Paths = ()) -> tuple[list[Distro], list[UsageError]]:
+    """Every distribution, sorted by name, and what is wrong with those that cannot be read."""
+    distros: list[Distro] = []
+    errors: list[UsageError] = []
+    for location in locate(paths):
+        try:
+            distros.append(load_distro(location))
+        except UsageError as error:
+            errors.append(error)
+    return distros, errors
+
+
+def document(distros: Sequence[Distro]) -> list[dict[str, Any]]:
+    """What is known of each distribution, for programs."""
+    return [
+        {
+            "name": distro.name,
+            "title": distro.title,
+            "backend": distro.backend,
+            "default_release": distro.default_version,
+            "releases": [
+                {
+                    "name": release.name,
+                    "version": release.version,
+                    "aliases": list(release.aliases),
+                    "end_of_life": release.end_of_life.isoformat() if release.end_of_life else None,
+                    "architectures": list(distro.machines(release)),
+                }
+                for release in distro.releases
+            ],
+            "init_modes": [str(mode) for mode in distro.init_modes],
+            "architectures": dict(distro.architectures),
+            "found_by": distro.found_by,
+            "directory": str(distro.directory),
+        }
+        for distro in distros
+    ]
+
+
+def table(distros: Sequence[Distro], today: date, width: int) -> str:
+    """One row for each distribution, at most `width` columns wide where that can be done."""
+    from tabulate import tabulate
+
+    headers = ("name", "releases", "init", "architectures", "defined in")
+    rows = [
+        (
+            distro.name,
+            _releases(distro, today),
+            "\n".join(distro.init_modes),
+            " ".join(distro.architectures),
+            distro.found_by if distro.found_by == BUILT_IN else str(distro.directory),
+        )
+        for distro in distros
+    ]
+    # name, releases and init mode are narrow; the other two share what is left.
+    room = max(width - 50, 26) // 2
+    return tabulate(rows, headers, tablefmt="simple", maxcolwidths=[None, None, None, room, room])
+
+
+def _releases(distro: Distro, today: date) -> str:
+    lines = []
+    for release in distro.releases:
+        words = [release.title]
+        if release.name == distro.default_version:
+            words.append("default")
+        if release.has_ended(today):
+            words.append(f"ended {release.end_of_life}")
+        lines.append(", ".join(words))
+    return "\n".join(lines)

@@ -1,0 +1,77 @@
+"""The index of a rootfs: one row per entry, kept small, from which `Entry` values are made on demand.
+
+Whatever a rootfs was recorded in (a directory, a tar, a cpio), its source fills one of these; everything that is
+asked of a tree afterwards, but for contents, is answered here.
+"""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+
+from rootfs_kit.tree.entry import Entry, Kind
+from rootfs_kit.tree.paths import join
+
+Extra = str | tuple[int, int] | tuple[int, int, int] | None
+"""What only some rows have: a link's text, a device's (major, minor), or (links, device, inode) of a shared file."""
+
+Row = tuple[int, int, int, int, float, Extra]
+"""st_mode, uid, gid, size, mtime, extra."""
+
+KINDS = {
+    stat.S_IFREG: Kind.FILE,
+    stat.S_IFDIR: Kind.DIRECTORY,
+    stat.S_IFLNK: Kind.SYMLINK,
+    stat.S_IFIFO: Kind.FIFO,
+    stat.S_IFSOCK: Kind.SOCKET,
+    stat.S_IFCHR: Kind.CHAR_DEVICE,
+    stat.S_IFBLK: Kind.BLOCK_DEVICE,
+}
+DIRECTORY_MODE = stat.S_IFDIR | 0o755
+
+
+class Index:
+    """Rows by directory and name. `unreadable` says of which paths nothing is known, and why."""
+
+    def __init__(self, root: Row) -> None:
+        self.root = root
+        self.directories: dict[str, dict[str, Row]] = {"/": {}}
+        self.unreadable: dict[str, str] = {}
+
+    def root_entry(self) -> Entry:
+        return entry_of("/", self.root)
+
+    def look(self, directory: str, name: str) -> Entry | None:
+        """The entry `name` of `directory`, a path without links in it."""
+        row = self.directories.get(directory, {}).get(name)
+        return entry_of(join(directory, name), row) if row is not None else None
+
+    def names(self, directory: str) -> list[str]:
+        return sorted(self.directories.get(directory, ()))
+
+    def walk(self, start: Entry) -> Iterator[Entry]:
+        """`start`, then all below it, sorted by name in each directory; links are not followed."""
+        waiting = [start]
+        while waiting:
+            entry = waiting.pop()
+            yield entry
+            if entry.is_directory:
+                rows = self.directories.get(entry.path, {})
+                waiting.extend(entry_of(join(entry.path, name), rows[name]) for name in sorted(rows, reverse=True))
+
+    def __len__(self) -> int:
+        return 1 + sum(len(rows) for rows in self.directories.values())
+
+
+def entry_of(path: str, row: Row) -> Entry:
+    """The row as an `Entry`."""
+    mode, uid, gid, size, mtime, extra = row
+    kind = KINDS[stat.S_IFMT(mode)]
+    permissions = stat.S_IMODE(mode)
+    if extra is None:
+        return Entry(path, kind, permissions, uid, gid, size, mtime)
+    if isinstance(extra, str):
+        return Entry(path, kind, permissions, uid, gid, size, mtime, target=extra)
+    if len(extra) == 2:
+        return Entry(path, kind, permissions, uid, gid, size, mtime, device=extra)
+    return Entry(path, kind, permissions, uid, gid, size, mtime, links=extra[0], file_id=extra[1:])

@@ -1,0 +1,286 @@
+"""RootfsTree: the one door through which a rootfs is read.
+
+Paths are guest paths, and links are followed inside the root, as the guest's kernel will. Nothing is executed,
+nothing is written, and nothing is opened that is not a regular file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol
+
+from rootfs_kit.errors import CouldNotLook, NotARegularFile
+from rootfs_kit.tree.entry import Entry
+from rootfs_kit.tree.index import Index
+from rootfs_kit.tree.paths import Resolution, normalise, parent, resolve, shown
+
+if TYPE_CHECKING:
+    from rootfs_kit.tree.elf import ElfFile
+    from rootfs_kit.tree.modules import ModuleTree
+    from rootfs_kit.tree.packages import PackageSet
+    from rootfs_kit.tree.units import Unit
+
+MODULES = "/lib/modules"
+UNREADABLE_HINT = "Run as a user who may read it, or judge a tar of the tree."
+
+
+class Unreadable(NamedTuple):
+    """A path of which nothing is known, and the kernel's reason."""
+
+    path: str
+    reason: str
+
+
+class Source(Protocol):
+    """What a rootfs is recorded in."""
+
+    @property
+    def kind(self) -> str: ...
+
+    def scan(self) -> Index: ...
+
+    def open(self, entry: Entry) -> BinaryIO: ...
+
+    def xattrs(self, entry: Entry) -> Mapping[str, bytes]: ...
+
+
+class RootfsTree:
+    """A read-only view of one rootfs. `name` is what its user calls it."""
+
+    def __init__(self, name: str, source: Source) -> None:
+        self.name = name
+        self._source = source
+        self._resolutions: dict[str, Resolution] = {}
+
+    @property
+    def source_kind(self) -> str:
+        return self._source.kind
+
+    @cached_property
+    def _index(self) -> Index:
+        return self._source.scan()
+
+    @property
+    def unreadable(self) -> tuple[Unreadable, ...]:
+        """What the scan could not enter, in order of path."""
+        return tuple(Unreadable(path, reason) for path, reason in sorted(self._index.unreadable.items()))
+
+    def __len__(self) -> int:
+        """How many entries the tree has, its root among them."""
+        return len(self._index)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def resolve(self, path: str) -> Resolution:
+        """Where `path` leads when every link in it is followed. Raises CouldNotLook below an unreadable directory."""
+        known = self._resolutions.get(path)
+        if known is None:
+            known = resolve(path, self._look, self._index.root_entry())
+            self._resolutions[path] = known
+        return known
+
+    def _look(self, directory: str, name: str) -> Entry | None:
+        entry = self._index.look(directory, name)
+        if entry is None and self._index.unreadable:
+            self._refuse_to_guess(directory, name)
+        return entry
+
+    def _refuse_to_guess(self, directory: str, name: str) -> None:
+        for path in (directory, f"{directory.rstrip('/')}/{name}"):
+            if path in self._index.unreadable:
+                raise CouldNotLook(f"looking into {shown(path)}", self._index.unreadable[path], UNREADABLE_HINT)
+
+    def lstat(self, path: str) -> Entry | None:
+        """What is at `path`; a link at its end is not followed. None where nothing is. Raises CouldNotLook."""
+        path = normalise(path)
+        name = path.rpartition("/")[2]
+        if name in ("", ".."):
+            return self.resolve(path).entry
+        directory = self.resolve(parent(path))
+        if directory.entry is None or not directory.entry.is_directory:
+            return None
+        return self._look(directory.entry.path, name)
+
+    def exists(self, path: str) -> bool:
+        """Whether something is there once links are followed. Raises CouldNotLook."""
+        return self.resolve(path).entry is not None
+
+    def file(self, path: str) -> RootfsFile:
+        """A handle to what is, or is not, at `path`."""
+        return RootfsFile(self, normalise(path))
+
+    def listdir(self, path: str) -> list[str]:
+        """The sorted names in a directory; none where it does not exist. Raises CouldNotLook."""
+        directory = self.resolve(path).entry
+        if directory is None or not directory.is_directory:
+            return []
+        if directory.path in self._index.unreadable:
+            self._refuse_to_guess(directory.path, "")
+        return self._index.names(directory.path)
+
+    def walk(self, path: str = "/") -> Iterator[Entry]:
+        """What is at `path`, and all below it; links inside are not followed. Nothing where nothing is."""
+        start = self.resolve(path).entry
+        return self._index.walk(start) if start is not None else iter(())
+
+    def open(self, path: str) -> BinaryIO:
+        """The content of the regular file that `path` leads to. Raises CouldNotLook, NotARegularFile."""
+        resolution = self.resolve(path)
+        if resolution.entry is None:
+            where = f" ({shown(resolution.missing_at)})" if resolution.missing_at else ""
+            raise CouldNotLook(
+                f"reading {shown(path)}", f"{resolution.problem}{where}", "Ask whether it exists before reading it."
+            )
+        if not resolution.entry.is_file:
+            raise NotARegularFile(
+                f"reading {shown(path)}", f"it is a {resolution.entry.kind}", "Only regular files are ever opened."
+            )
+        return self._source.open(resolution.entry)
+
+    def read_bytes(self, path: str, limit: int | None = None) -> bytes:
+        """The content of a regular file, at most its first `limit` bytes. Raises CouldNotLook, NotARegularFile."""
+        try:
+            with self.open(path) as file:
+                return file.read() if limit is None else file.read(limit)
+        except OSError as error:
+            raise CouldNotLook(f"reading {shown(path)}", error.strerror or str(error), UNREADABLE_HINT) from error
+
+    def xattrs(self, path: str) -> Mapping[str, bytes]:
+        """The extended attributes of what `path` leads to. Raises CouldNotLook."""
+        entry = self.resolve(path).entry
+        return self._source.xattrs(entry) if entry is not None else {}
+
+    @cached_property
+    def os_release(self) -> Mapping[str, str]:
+        """os-release(5) of the tree; empty where it has none. Raises CouldNotLook."""
+        from rootfs_kit.tree.os_release import read_os_release
+
+        return read_os_release(self)
+
+    @cached_property
+    def packages(self) -> PackageSet:
+        """What is installed, by whichever witness the tree has. Raises CouldNotLook for a damaged database."""
+        from rootfs_kit.tree.packages import read_packages
+
+        return read_packages(self)
+
+    def elf(self, path: str) -> ElfFile:
+        """The ELF file that `path` leads to. Raises NotElf, CouldNotLook."""
+        from rootfs_kit.tree.elf import read_elf
+
+        return read_elf(self, path)
+
+    @property
+    def module_versions(self) -> tuple[str, ...]:
+        """The kernels that there are directories of modules for."""
+        return tuple(name for name in self.listdir(MODULES) if self.file(f"{MODULES}/{name}").is_directory)
+
+    def modules(self, version: str) -> ModuleTree:
+        """The kernel modules of one version. Raises CouldNotLook."""
+        from rootfs_kit.tree.modules import read_modules
+
+        return read_modules(self, version)
+
+    def unit(self, name: str) -> Unit | None:
+        """The systemd unit of that name as systemd would load it, or None. Raises CouldNotLook."""
+        from rootfs_kit.tree.units import find_unit
+
+        return find_unit(self, name)
+
+
+class RootfsFile:
+    """What is at one path of a tree. The questions follow links, but for `entry`, `is_symlink` and `link_text`."""
+
+    def __init__(self, tree: RootfsTree, path: str) -> None:
+        self.tree = tree
+        self.path = path
+
+    @property
+    def entry(self) -> Entry | None:
+        return self.tree.lstat(self.path)
+
+    @property
+    def target(self) -> Resolution:
+        return self.tree.resolve(self.path)
+
+    @property
+    def _final(self) -> Entry | None:
+        return self.target.entry
+
+    @property
+    def exists(self) -> bool:
+        return self._final is not None
+
+    @property
+    def is_file(self) -> bool:
+        return self._final is not None and self._final.is_file
+
+    @property
+    def is_directory(self) -> bool:
+        return self._final is not None and self._final.is_directory
+
+    @property
+    def is_symlink(self) -> bool:
+        return self.entry is not None and self.entry.is_symlink
+
+    @property
+    def link_text(self) -> str | None:
+        """The text of a link, None for everything else."""
+        return self.entry.target if self.entry is not None else None
+
+    @property
+    def is_executable(self) -> bool:
+        """A regular file that somebody may execute."""
+        return self.is_file and bool(self.mode & 0o111)
+
+    @property
+    def mode(self) -> int:
+        """Permission bits, 0 where nothing is."""
+        return self._final.mode if self._final else 0
+
+    @property
+    def uid(self) -> int | None:
+        return self._final.uid if self._final else None
+
+    @property
+    def gid(self) -> int | None:
+        return self._final.gid if self._final else None
+
+    @property
+    def size(self) -> int:
+        """Bytes, 0 where nothing is."""
+        return self._final.size if self._final else 0
+
+    def read_bytes(self, limit: int | None = None) -> bytes:
+        return self.tree.read_bytes(self.path, limit)
+
+    def read_text(self) -> str:
+        """UTF-8 with undecodable bytes kept as surrogates. Raises CouldNotLook, NotARegularFile."""
+        return self.read_bytes().decode("utf-8", "surrogateescape")
+
+    def sha256(self) -> str:
+        """Hexadecimal digest of the content. Raises CouldNotLook, NotARegularFile."""
+        with self.tree.open(self.path) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def describe(self) -> str:
+        """What is there, in words for a finding."""
+        entry = self.entry
+        if entry is None:
+            return "nothing"
+        if not entry.is_symlink:
+            return f"a {entry.kind}, mode {entry.mode:04o}"
+        return f"a symlink to {shown(entry.target or '')}, {self._where_it_leads()}"
+
+    def _where_it_leads(self) -> str:
+        resolution = self.target
+        if resolution.problem == "loop":
+            return "which goes round in a loop"
+        if resolution.problem == "not-a-directory":
+            return f"which passes through {shown(resolution.missing_at or '')}, no directory"
+        if resolution.entry is None:
+            return f"which does not exist ({shown(resolution.missing_at or '')})"
+        return f"which is a {resolution.entry.kind}, mode {resolution.entry.mode:04o}"

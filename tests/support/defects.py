@@ -1,0 +1,107 @@
+"""One-line defects: each takes the root of a good tree and breaks exactly one thing in it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+Defect = Callable[[Path], None]
+
+
+def removed(path: str) -> Defect:
+    """The file, link or directory at `path` is not there."""
+
+    def breaks(root: Path) -> None:
+        place = root / path
+        if place.is_dir() and not place.is_symlink():
+            shutil.rmtree(place)
+        else:
+            place.unlink()
+
+    return breaks
+
+
+def linked(path: str, target: str) -> Defect:
+    """`path` is a link to `target` instead of whatever it was."""
+
+    def breaks(root: Path) -> None:
+        if (root / path).is_symlink() or (root / path).exists():
+            removed(path)(root)
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).symlink_to(target)
+
+    return breaks
+
+
+def written(path: str, content: str | bytes, mode: int = 0o644) -> Defect:
+    """`path` is a regular file with this content."""
+
+    def breaks(root: Path) -> None:
+        place = root / path
+        place.unlink(missing_ok=True)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content.encode() if isinstance(content, str) else content)
+        place.chmod(mode)
+
+    return breaks
+
+
+def appended(path: str, text: str) -> Defect:
+    def breaks(root: Path) -> None:
+        with (root / path).open("a") as file:
+            file.write(text)
+
+    return breaks
+
+
+def replaced(path: str, old: str, new: str) -> Defect:
+    """The text `old`, which must be there, reads `new`."""
+
+    def breaks(root: Path) -> None:
+        text = (root / path).read_text()
+        assert old in text, f"{path} does not hold {old!r}"
+        (root / path).write_text(text.replace(old, new))
+
+    return breaks
+
+
+def chmodded(path: str, mode: int) -> Defect:
+    def breaks(root: Path) -> None:
+        (root / path).chmod(mode)
+
+    return breaks
+
+
+def copied(source: Callable[[], Path], path: str) -> Defect:
+    """`path` is a copy of the file that `source` makes, executable."""
+
+    def breaks(root: Path) -> None:
+        place = root / path
+        place.unlink(missing_ok=True)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source(), place)
+        place.chmod(0o755)
+
+    return breaks
+
+
+def a_directory(path: str) -> Defect:
+    """`path` is a directory instead of whatever it was."""
+
+    def breaks(root: Path) -> None:
+        if (root / path).is_symlink() or (root / path).is_file():
+            (root / path).unlink()
+        (root / path).mkdir(parents=True)
+
+    return breaks
+
+
+def both(*defects: Defect) -> Defect:
+    """Several steps that make one defect."""
+
+    def breaks(root: Path) -> None:
+        for defect in defects:
+            defect(root)
+
+    return breaks

@@ -46,7 +46,8 @@ class CheckInfo:
     """What a check says about itself.
 
     It applies to a tree whose content kind is in `content`, whose init mode is in `init` and which has all of
-    `features`. `source` names the document, or the file and line of Kata, that the rule comes from.
+    `features`. `source` names the document, or the file and line of Kata, that the rule comes from. A check that
+    `expects` something is about that attribute of the expectations, and only collected where it is set.
     """
 
     id: str
@@ -55,6 +56,7 @@ class CheckInfo:
     init: frozenset[InitMode]
     features: frozenset[str]
     source: str
+    expects: str = ""
 
 
 def check(
@@ -65,10 +67,14 @@ def check(
     content: Iterable[Content] = EVERY_CONTENT,
     init: Iterable[InitMode] = EVERY_INIT,
     features: Iterable[str] = (),
+    expects: str = "",
 ) -> Callable[[Check], Check]:
-    """Declare a test function to be the conformance check `id` of the catalogue in docs/checks.md."""
-    info = CheckInfo(id, severity, frozenset(content), frozenset(init), frozenset(features), source)
-    return pytest.mark.rootfs_check(info)
+    """Declare a test function to be the conformance check `id` of the catalogue in docs/checks.md.
+
+    The keywords of the marker are for `pytest -m 'rootfs_check(id="INI-01")'`.
+    """
+    info = CheckInfo(id, severity, frozenset(content), frozenset(init), frozenset(features), source, expects)
+    return pytest.mark.rootfs_check(info, id=id, severity=str(severity))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,88 @@
+"""Turns a pytest run with --rootfs into a run of the suite: which tests, on what, and who listens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from rootfs_kit.errors import RootfsKitError
+from rootfs_kit.suite.guard import HERMETIC_INI, refuse_unsafe
+from rootfs_kit.suite.options import options_of
+from rootfs_kit.suite.places import argument_for, check_directories
+
+CHOSEN = pytest.StashKey[bool]()
+
+
+@contextmanager
+def told_as_usage() -> Iterator[None]:
+    """Let pytest tell our errors as its own usage errors: one message, exit status 4, no traceback."""
+    try:
+        yield
+    except RootfsKitError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+def choose_tests(config: pytest.Config, args: list[str]) -> None:
+    """Without paths, run the packaged checks; node ids of checks mean those; other paths are the user's own tests.
+
+    The packaged checks take no part in the user's configuration: their conftest.py files are not loaded for them.
+    Raises pytest.UsageError.
+    """
+    with told_as_usage():
+        refuse_unsafe(options_of(config.known_args_namespace), config)
+        pytest.register_assert_rewrite("rootfs_kit.checks")
+        config.stash[CHOSEN] = True
+        known = config.known_args_namespace
+        meant = {path: argument for path in known.file_or_dir if (argument := argument_for(path)) is not None}
+        args[:] = [meant.get(arg, arg) for arg in args]
+        if len(meant) < len(known.file_or_dir):
+            return
+        directories = [str(directory.path) for directory in check_directories()]
+        if not known.file_or_dir:
+            args.extend(directories)
+        known.file_or_dir = directories
+        known.confcutdir = directories[0]
+
+
+def activate(config: pytest.Config) -> None:
+    """Open the rootfs and register the plugins that run the suite. Raises pytest.UsageError."""
+    from rootfs_kit.suite.subject import PREPARED, SUBJECT, open_subject
+
+    with told_as_usage():
+        if not config.stash.get(CHOSEN, False):
+            _choose_late(config)
+        prepared = config.pluginmanager.get_plugin(PREPARED)
+        if prepared is not None:
+            config.stash[SUBJECT] = prepared.subject
+        else:
+            rootdir = None if config.inipath == HERMETIC_INI else config.rootpath
+            config.stash[SUBJECT] = open_subject(options_of(config.option), rootdir)
+    _register(config)
+
+
+def _choose_late(config: pytest.Config) -> None:
+    """This plugin came with a conftest.py (a checkout that is not installed): conftests and arguments are read."""
+    refuse_unsafe(options_of(config.option), config)
+    if config.args_source is not pytest.Config.ArgsSource.ARGS:
+        config.args = [str(directory.path) for directory in check_directories()]
+
+
+def _register(config: pytest.Config) -> None:
+    from rootfs_kit.suite.judging import Judging
+    from rootfs_kit.suite.nodes import Collection
+    from rootfs_kit.suite.recorder import RECORDER, Recorder
+    from rootfs_kit.suite.subject import SUBJECT
+
+    subject = config.stash[SUBJECT]
+    register = config.pluginmanager.register
+    register(Collection(subject.profile, subject.expectation), "rootfs-kit-collection")
+    register(Judging(subject), "rootfs-kit-judging")
+    if not hasattr(config, "workerinput"):
+        config.stash[RECORDER] = Recorder(subject)
+        register(config.stash[RECORDER], "rootfs-kit-recorder")
+        if config.pluginmanager.has_plugin("terminal"):
+            from rootfs_kit.suite.terminal import Terminal
+
+            register(Terminal(subject, config.stash[RECORDER]), "rootfs-kit-terminal")

@@ -1,0 +1,63 @@
+"""A rootfs under test is untrusted: nothing in it may steer the run that judges it, and nothing is written into it.
+
+`pytest --rootfs DIR`, with a space, makes pytest read DIR as a directory of tests before any plugin is loaded: it
+takes its configuration from there. This cannot be undone from here (a file in the tree may have ended the process
+by then), but the run is refused.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from rootfs_kit.errors import UsageError
+from rootfs_kit.suite.options import SuiteOptions
+
+HERMETIC_INI = Path(__file__).resolve().with_name("suite.ini")
+SAFE_FORM = "Run it from another directory, as pytest --rootfs=DIR (with =) or rootfs-kit check DIR."
+
+
+def refuse_unsafe(options: SuiteOptions, config: pytest.Config) -> None:
+    """Raise UsageError for a run that the rootfs could steer, or that would write into it."""
+    place = options.place
+    if place is None:
+        return
+    refuse_the_host(options)
+    for name, path in _what_steers(config):
+        if path.resolve().is_relative_to(place):
+            raise UsageError(f"preparing to judge {options.rootfs}", f"{name} is inside the rootfs: {path}", SAFE_FORM)
+    for name, path in _what_is_written(options, config):
+        if path.resolve().is_relative_to(place):
+            raise UsageError(
+                f"preparing to judge {options.rootfs}", f"{name} would be written into it: {path}", SAFE_FORM
+            )
+
+
+def refuse_the_host(options: SuiteOptions) -> None:
+    """Raise UsageError where the rootfs is the root of this machine, and that was not allowed."""
+    if options.place is not None and os.path.samefile(options.place, "/") and not options.allow_host:
+        raise UsageError(
+            f"preparing to judge {options.rootfs}",
+            "it is the root of this machine",
+            "Name the directory of a guest's rootfs, or allow this one with --rootfs-allow-host.",
+        )
+
+
+def _what_steers(config: pytest.Config) -> list[tuple[str, Path]]:
+    if config.inipath == HERMETIC_INI:
+        return []
+    steering = [("pytest's rootdir", config.rootpath), ("the current directory", config.invocation_params.dir)]
+    if config.inipath is not None:
+        steering.insert(0, ("pytest's configuration file", config.inipath))
+    return steering
+
+
+def _what_is_written(options: SuiteOptions, config: pytest.Config) -> list[tuple[str, Path]]:
+    written = [("the report", options.report)] if options.report is not None else []
+    for option, name in (("xmlpath", "the JUnit report"), ("basetemp", "the directory for temporary files")):
+        path = getattr(config.known_args_namespace, option, None)
+        if path:
+            written.append((name, config.invocation_params.dir / path))
+    return written

@@ -1,0 +1,159 @@
+"""Turns what a check raised into a result: failed, warned, noted, waived, or "could not look".
+
+A result travels in pytest's report as text, so that it survives the way from a pytest-xdist worker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable
+from typing import Any
+
+import pytest
+
+from rootfs_kit.errors import CouldNotLook
+from rootfs_kit.suite.check import CheckInfo, Finding, RuleBroken, Severity
+from rootfs_kit.suite.expectation import Waiver, today
+from rootfs_kit.suite.nodes import check_info
+from rootfs_kit.suite.rendering import headline, result_lines
+from rootfs_kit.suite.report_text import ResultText
+from rootfs_kit.suite.subject import Subject
+from rootfs_kit.suite.verdict import Judged, Result, State, Unknown, result_of
+
+ATTRIBUTE = "rootfs_kit"
+LOOKING_FIXTURE = "rootfs"
+
+STATUS: dict[State, tuple[str, str, tuple[str, dict[str, bool]]]] = {
+    State.WARNED: ("warned", "W", ("WARNED", {"yellow": True})),
+    State.UNKNOWN: ("could not look", "U", ("UNKNOWN", {"red": True})),
+    State.FAILED: ("failed", "F", ("FAILED", {"red": True})),
+}
+
+
+def result_in(report: pytest.TestReport) -> Result | None:
+    """The result that a report carries; None for reports of other tests, and of phases that decide nothing."""
+    text = getattr(report, ATTRIBUTE, None)
+    return result_of(text) if text is not None else None
+
+
+class Judging:
+    """The hooks that judge each test where it runs, and show the result where pytest reports it."""
+
+    def __init__(self, subject: Subject) -> None:
+        self.options = subject.options
+        self.expectation = subject.expectation
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        if _decides(report) and (check_info(item) is not None or _looks(item) or _is_ours(call)):
+            result = self._judge(item, report, call)
+            setattr(report, ATTRIBUTE, result.as_text())
+            _settle(report, result)
+        return report
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        result = result_in(report)
+        if result is not None and report.failed and (result.findings or result.unknown):
+            text: Any = ResultText(headline(result), result_lines(result, self.options.truncate))
+            report.longrepr = text
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(self, report: Any) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
+        result = result_in(report)
+        return STATUS.get(result.state) if result is not None else None
+
+    def _judge(self, item: pytest.Item, report: pytest.TestReport, call: pytest.CallInfo[None]) -> Result:
+        info = check_info(item)
+        state, found = self._outcome(item, info, report, call)
+        return Result(
+            nodeid=item.nodeid,
+            check=info.id if info else None,
+            source=info.source if info else "",
+            severity=info.severity if info else Severity.ERROR,
+            state=state,
+            looks=_looks(item),
+            seconds=report.duration,
+            **found,
+        )
+
+    def _outcome(
+        self, item: pytest.Item, info: CheckInfo | None, report: pytest.TestReport, call: pytest.CallInfo[None]
+    ) -> tuple[State, dict[str, Any]]:
+        error = call.excinfo.value if call.excinfo is not None else None
+        if hasattr(report, "wasxfail"):
+            return State.WAIVED, {"reason": report.wasxfail}
+        if isinstance(error, CouldNotLook):
+            return State.UNKNOWN, {"unknown": Unknown(error.doing, error.found, error.hint)}
+        if isinstance(error, RuleBroken):
+            return self._weigh(item, info, error.findings)
+        if report.failed:
+            fault = isinstance(error, (AssertionError, pytest.fail.Exception))
+            return State.FAILED if fault else State.BROKEN, {"reason": report.longreprtext}
+        if report.skipped:
+            return State.SKIPPED, {"reason": _skip_reason(report)}
+        return State.PASSED, {}
+
+    def _weigh(
+        self, item: pytest.Item, info: CheckInfo | None, findings: Iterable[Finding]
+    ) -> tuple[State, dict[str, Any]]:
+        waivers = list(self.expectation.waivers_of(item.nodeid, info.id if info else None, today()))
+        judged = [self._weigh_one(finding, info, waivers) for finding in findings]
+        used = {place for finding in judged for place, waiver in waivers if finding.waiver == _why(waiver)}
+        return self._worst(judged), {"findings": tuple(judged), "waivers": tuple(sorted(used))}
+
+    def _weigh_one(self, finding: Finding, info: CheckInfo | None, waivers: list[tuple[int, Waiver]]) -> Judged:
+        severity = finding.severity or (info.severity if info else Severity.ERROR)
+        reasons = [_why(waiver) for _, waiver in waivers if waiver.covers(finding.path)]
+        return Judged(finding, severity, reasons[0] if reasons else None)
+
+    def _worst(self, findings: list[Judged]) -> State:
+        counting = {judged.severity for judged in findings if judged.waiver is None}
+        if Severity.ERROR in counting or (self.options.strict and Severity.WARN in counting):
+            return State.FAILED
+        if Severity.WARN in counting:
+            return State.WARNED
+        return State.NOTED if counting else State.WAIVED
+
+
+def _why(waiver: Waiver) -> str:
+    return f"until {waiver.until}: {waiver.reason}"
+
+
+def _decides(report: pytest.TestReport) -> bool:
+    """A test ends with its call, or with a setup or teardown that went wrong."""
+    return report.when == "call" or not report.passed
+
+
+def _looks(item: pytest.Item) -> bool:
+    return LOOKING_FIXTURE in getattr(item, "fixturenames", ())
+
+
+def _is_ours(call: pytest.CallInfo[None]) -> bool:
+    return call.excinfo is not None and isinstance(call.excinfo.value, (CouldNotLook, RuleBroken))
+
+
+def _skip_reason(report: pytest.TestReport) -> str:
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    return reason.removeprefix("Skipped: ")
+
+
+def _settle(report: pytest.TestReport, result: Result) -> None:
+    """Give the report the outcome that pytest's own counting, JUnit and exit status go by."""
+    if not result.findings and result.unknown is None:
+        return
+    text = "\n".join([headline(result), *result_lines(result)])
+    if result.state in (State.WARNED, State.NOTED):
+        report.outcome, report.longrepr = _not_failed(report, text)
+    elif result.state is State.WAIVED:
+        report.outcome, report.longrepr = "skipped", text
+        report.wasxfail = "; ".join(sorted({judged.waiver for judged in result.findings if judged.waiver}))
+    else:
+        report.outcome, report.longrepr = "failed", text
+
+
+def _not_failed(report: pytest.TestReport, text: str) -> tuple[Any, Any]:
+    """What a fixture raised must not count as a passed setup: pytest would go on to call the test without it."""
+    return ("passed", None) if report.when == "call" else ("skipped", (*report.location[:2], text))

@@ -1,0 +1,63 @@
+"""The suite's options, as one frozen value that is made at the edge: from pytest's command line, or by a caller."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+from rootfs_kit.errors import UsageError
+
+REPORT_SUFFIXES = (".json", ".sarif")
+
+
+@dataclass(frozen=True)
+class SuiteOptions:
+    """What to judge, and how. `rootfs` is as the user wrote it; None means "not asked for"."""
+
+    rootfs: str
+    profile: str | None = None
+    expect: Path | None = None
+    strict: bool = False
+    report: Path | None = None
+    allow_host: bool = False
+    allow_probe_agent: bool = False
+    truncate: bool = True
+
+    @property
+    def place(self) -> Path | None:
+        """The directory that the rootfs is, links followed; None for an archive, or for what is not there."""
+        place = Path(self.rootfs)
+        return place.resolve() if place.is_dir() else None
+
+
+def options_of(namespace: argparse.Namespace) -> SuiteOptions:
+    """The options of a pytest command line. Raises UsageError for a report that could not be written."""
+    if not namespace.rootfs:
+        raise UsageError("reading --rootfs", "it names nothing", "Write --rootfs=DIR.")
+    options = SuiteOptions(
+        rootfs=namespace.rootfs,
+        profile=namespace.rootfs_profile,
+        expect=_path(namespace.rootfs_expect),
+        strict=namespace.rootfs_strict,
+        report=_path(namespace.rootfs_report),
+        allow_host=namespace.rootfs_allow_host,
+        allow_probe_agent=namespace.rootfs_allow_probe_agent,
+        truncate=not namespace.rootfs_no_truncate,
+    )
+    if options.report is not None:
+        require_a_report(options.report)
+    return options
+
+
+def _path(text: str | None) -> Path | None:
+    return Path(text).absolute() if text else None
+
+
+def require_a_report(report: Path) -> None:
+    """Raise UsageError where no report could be written to `report`, before the work is done."""
+    doing = f"reading --rootfs-report {report.name}"
+    if report.suffix not in REPORT_SUFFIXES:
+        raise UsageError(doing, f"no report ends in {report.suffix or 'nothing'}", "Name a .json or a .sarif file.")
+    if not report.parent.is_dir():
+        raise UsageError(doing, f"there is no directory {report.parent}", "Make the directory first.")

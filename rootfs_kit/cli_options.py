@@ -6,7 +6,7 @@ the file of `--config`, so that all three are held to the same rules and told of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from itertools import groupby
 from typing import Any, TypeVar
 
@@ -18,7 +18,11 @@ from rootfs_kit.values import File, Files
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 COMMON_SECTION = "Options"
-UNBREAKABLE = "\N{NO-BREAK SPACE}"
+_ALL = frozenset(knob.field for knob in KNOBS)
+
+# Options, variables and defaults stay whole when help texts are folded, and are plain again when they are printed.
+_WHOLE = {ord(" "): "\N{NO-BREAK SPACE}", ord("-"): "\N{NON-BREAKING HYPHEN}"}
+_AS_USUAL = {ord(whole): chr(usual) for usual, whole in _WHOLE.items()}
 
 
 class SectionedCommand(click.Command):
@@ -33,8 +37,7 @@ class SectionedCommand(click.Command):
                 formatter.write_dl([(record[0].ljust(width), record[1]) for _, record in members if record])
 
     def get_help(self, ctx: click.Context) -> str:
-        """The help text, in which names and defaults were kept whole by spaces that do not break."""
-        return super().get_help(ctx).replace(UNBREAKABLE, " ")
+        return super().get_help(ctx).translate(_AS_USUAL)
 
 
 class KnobOption(click.Option):
@@ -47,10 +50,11 @@ class KnobOption(click.Option):
     def get_help_record(self, ctx: click.Context) -> tuple[str, str]:
         facts = []
         if self.knob.environment_shown:
-            facts.append(f"env: {self.knob.environment_shown}".replace(" ", UNBREAKABLE))
+            facts.append(f"env: {self.knob.environment_shown}".translate(_WHOLE))
         if self.knob.default_shown:
-            facts.append(f"default: {self.knob.default_shown}".replace(" ", UNBREAKABLE))
-        return self._help_flags(), self.knob.help + (f"  [{'; '.join(facts)}]" if facts else "")
+            facts.append(f"default: {self.knob.default_shown}".translate(_WHOLE))
+        words = self.knob.help.replace("-", _WHOLE[ord("-")])
+        return self._help_flags(), words + (f"  [{'; '.join(facts)}]" if facts else "")
 
     def _help_flags(self) -> str:
         """`-r, --rootfs-dir DIR`; a switch as `--[no-]force`."""
@@ -59,11 +63,11 @@ class KnobOption(click.Option):
         return f"{', '.join(self.knob.flags)} {self.knob.kind.metavar}"
 
 
-def knob_options(command: str) -> Callable[[Function], Function]:
-    """The options of every knob of `command`; they reach the function as keyword arguments named by field."""
+def knob_options(command: str, only: Container[str] = _ALL) -> Callable[[Function], Function]:
+    """The options of every knob of `command` (or those of the fields in `only`), as keyword arguments by field."""
 
     def decorate(function: Function) -> Function:
-        parameters = [KnobOption(knob) for knob in _in_sections() if command in knob.commands]
+        parameters = [KnobOption(knob) for knob in _in_sections() if command in knob.commands and knob.field in only]
         # click collects the parameters of stacked decorators here, the last one first.
         function.__click_params__ = [  # type: ignore[attr-defined]
             *getattr(function, "__click_params__", []),
@@ -96,13 +100,19 @@ def config_option(function: Function) -> Function:
 
 
 def verbosity_options(function: Function) -> Function:
-    verbose = click.option("-v", "--verbose", count=True, help="Say more; twice, also what the tools say.")
-    quiet = click.option("-q", "--quiet", is_flag=True, help="Say nothing unless something is wrong.")
+    # Each looks for the other: click runs callbacks in the order in which the options were typed.
+    verbose = click.option("-v", "--verbose", count=True, callback=_refuse_both, help="Say more.")
+    quiet = click.option(
+        "-q", "--quiet", is_flag=True, callback=_refuse_both, help="Say nothing unless something is wrong."
+    )
     return verbose(quiet(function))
 
 
 def json_option(function: Function) -> Function:
-    return click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document.")(function)
+    """`--json`; an error is told as a document then, too (see cli_outcome.py)."""
+    return click.option(
+        "--json", "as_json", is_flag=True, callback=_remember_json, help="Print the result as one JSON document."
+    )(function)
 
 
 def format_option(*formats: str) -> Callable[[Function], Function]:
@@ -150,11 +160,25 @@ def _attributes(knob: Knob) -> dict[str, Any]:
     return {"type": completes_paths, "multiple": knob.is_repeatable, "metavar": kind.metavar, "help": knob.help}
 
 
+def _remember_json(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
+    if value:
+        ctx.obj["json"] = True
+    return value
+
+
+def _refuse_both(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+    if value and any(ctx.params.get(name) for name in ("verbose", "quiet") if name != param.name):
+        raise click.UsageError("--quiet and --verbose contradict each other.", ctx)
+    return value
+
+
 def _complete_distro(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     from rootfs_kit.listing import names
+    from rootfs_kit.surroundings import Surroundings
 
     try:
-        return [name for name in names(ctx.params.get("distros_dirs") or ()) if name.startswith(incomplete)]
+        known = names(Surroundings.of_this_process().distros_dirs(ctx.params.get("distros_dirs") or ()))
+        return [name for name in known if name.startswith(incomplete)]
     except Exception:
         # A shell that is completing a word has no place for an error message.
         return []

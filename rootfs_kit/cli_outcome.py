@@ -1,7 +1,7 @@
 """What a command ends with: an exit status, and on standard error one message for whatever went wrong.
 
-Nothing that a user can type, set or write into a file ends in a traceback. Exit codes are those of errors.ExitCode;
-143 and 141 are the shell's for a program that SIGTERM or a closed pipe stopped.
+Nothing that a user can type, set or write into a file ends in a traceback. Exit codes are those of errors.ExitCode,
+and the shell's (128 + the signal's number) for a command that a signal or a closed pipe stopped.
 """
 
 from __future__ import annotations
@@ -9,25 +9,20 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from types import FrameType
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import click
 from click.shell_completion import shell_complete
 
 from rootfs_kit.errors import ExitCode, RootfsKitError
+from rootfs_kit.interrupts import Interrupted, interruptible
 
 PROGRAM = "rootfs-kit"
 COMPLETION_VARIABLE = "_ROOTFS_KIT_COMPLETE"
 
-TERMINATED = 128 + signal.SIGTERM
 BROKEN_PIPE = 128 + signal.SIGPIPE
-
-
-class Terminated(BaseException):
-    """SIGTERM arrived: unwinds like KeyboardInterrupt, so that everything held open is let go."""
 
 
 def run(command: click.Group, arguments: Sequence[str]) -> int:
@@ -44,12 +39,12 @@ def run(command: click.Group, arguments: Sequence[str]) -> int:
         # Whatever is still buffered would raise again when the interpreter flushes it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
+    except Interrupted as signal:
+        _complain(f"stopped by {signal}")
+        return signal.exit_code
     except (KeyboardInterrupt, click.Abort):
         _complain("interrupted")
         return ExitCode.INTERRUPTED
-    except Terminated:
-        _complain("terminated")
-        return TERMINATED
     except click.ClickException as error:
         error.show()
         return ExitCode.USAGE
@@ -62,29 +57,10 @@ def run(command: click.Group, arguments: Sequence[str]) -> int:
 def _invoke(command: click.Group, arguments: list[str], state: dict[str, Any]) -> int:
     """The status that a command returns; None counts as done."""
     try:
-        with _terminable(), command.make_context(PROGRAM, arguments, obj=state) as context:
+        with interruptible(), command.make_context(PROGRAM, arguments, obj=state) as context:
             return int(command.invoke(context) or ExitCode.DONE)
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """Within it SIGTERM raises Terminated, where signals can be handled at all (the main thread)."""
-    try:
-        before = signal.signal(signal.SIGTERM, _raise_terminated)
-    except ValueError:
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _raise_terminated(number: int, frame: FrameType | None) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise Terminated
 
 
 def _explain(error: RootfsKitError, state: dict[str, Any]) -> int:

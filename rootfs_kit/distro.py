@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from difflib import get_close_matches
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -198,6 +197,8 @@ def discover(paths: Sequence[str | PathLike[str]] = ()) -> list[Distro]:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`Did you mean "x"?`, or nothing when nothing is near."""
+    from difflib import get_close_matches
+
     nearest = get_close_matches(word.lower(), list(known), n=1)
     return f'Did you mean "{nearest[0]}"?' if nearest else ""
 

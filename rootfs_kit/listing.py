@@ -10,7 +10,7 @@ from datetime import date
 from os import PathLike
 from typing import Any
 
-from rootfs_kit.distro import BUILT_IN, Distro
+from rootfs_kit.distro import BUILT_IN, Distro, Release
 from rootfs_kit.distro_file import load_distro, locate
 from rootfs_kit.errors import UsageError
 
@@ -65,29 +65,37 @@ def table(distros: Sequence[Distro], today: date, width: int) -> str:
     """One row for each distribution, at most `width` columns wide where that can be done."""
     from tabulate import tabulate
 
-    headers = ("name", "releases", "init", "architectures", "defined in")
+    headers = ("name", "release", "updates", "init", "architectures", "defined in")
     rows = [
         (
             distro.name,
-            _releases(distro, today),
+            "\n".join(_marked(release, distro) for release in distro.releases),
+            "\n".join(_updates(release, today) for release in distro.releases),
             "\n".join(distro.init_modes),
             " ".join(distro.architectures),
             distro.found_by if distro.found_by == BUILT_IN else str(distro.directory),
         )
         for distro in distros
     ]
-    # name, releases and init mode are narrow; the other two share what is left.
-    room = max(width - 50, 26) // 2
-    return tabulate(rows, headers, tablefmt="simple", maxcolwidths=[None, None, None, room, room])
+    widths = [max(map(_widest, cells)) for cells in zip(*rows, strict=True)] or [0] * len(headers)
+    # tabulate sets headers off by two columns. The last two of the table can be folded: they share what is left.
+    widths = [max(each, len(header) + 2) for each, header in zip(widths, headers, strict=True)]
+    room = width - sum(widths[:4]) - 2 * (len(widths) - 1)
+    architectures = max(room // 2, 15)
+    widths[4:] = [architectures, max(room - architectures, 12)]
+    text = tabulate(rows, headers, tablefmt="simple", maxcolwidths=widths)
+    return f"{text}\n\n* built unless --os-version says otherwise"
 
 
-def _releases(distro: Distro, today: date) -> str:
-    lines = []
-    for release in distro.releases:
-        words = [release.title]
-        if release.name == distro.default_version:
-            words.append("default")
-        if release.has_ended(today):
-            words.append(f"ended {release.end_of_life}")
-        lines.append(", ".join(words))
-    return "\n".join(lines)
+def _marked(release: Release, distro: Distro) -> str:
+    return f"{release.title} *" if release.name == distro.default_version else release.title
+
+
+def _updates(release: Release, today: date) -> str:
+    if release.end_of_life is None:
+        return "-"
+    return f"{'ended' if release.has_ended(today) else 'until'} {release.end_of_life}"
+
+
+def _widest(cell: str) -> int:
+    return max(map(len, cell.split("\n")))

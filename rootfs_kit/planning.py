@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
-from datetime import date
-from os import pathsep
 from pathlib import Path
 
+from rootfs_kit.axes import InitMode
 from rootfs_kit.config import Config, read_config
-from rootfs_kit.distro import Distro, find_distro
+from rootfs_kit.distro import Distro, discover, find_distro
 from rootfs_kit.errors import UsageError
 from rootfs_kit.knobs import BY_FIELD, KNOBS
 from rootfs_kit.request import PROBE_AGENT, BuildRequest
@@ -29,22 +28,11 @@ from rootfs_kit.settings import (
     require_switched_files,
     unused_variables,
 )
+from rootfs_kit.surroundings import Surroundings
 from rootfs_kit.values import File, Files
-
-DISTROS_PATH = "ROOTFS_KIT_DISTROS_PATH"
 
 # Three ways to name one thing, the agent: the strongest source that uses any of them decides.
 AGENT_SOURCES = ("agent_bin", "agent_tarball", "agent")
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What is read from the process once, at the edge."""
-
-    environ: Mapping[str, str]
-    cwd: Path
-    machine: str
-    today: date
 
 
 @dataclass(frozen=True)
@@ -90,6 +78,20 @@ def plan_build(said: Said, around: Surroundings) -> PlannedBuild:
     return PlannedBuild(_request(settings, distro.name), settings, tuple(notes), distro, origin)
 
 
+def plan_builds(said: Said, around: Surroundings) -> list[PlannedBuild]:
+    """The build that was asked for; where no distribution is named, one of each, in an init mode that it has."""
+    config = _config(said, around)
+    if said.distro is not None or config.distro is not None:
+        return [plan_build(said, around)]
+    builds = []
+    for distro in discover(_distros_dirs(said, config, around)):
+        options = dict(said.options or {})
+        if InitMode.SYSTEMD not in distro.init_modes:
+            options["agent_init"] = True
+        builds.append(plan_build(replace(said, distro=distro.name, options=options), around))
+    return builds
+
+
 def plan_overlay(said: Said, around: Surroundings) -> Planned:
     """The overlay that was asked for. Raises UsageError for whatever is wrong with it."""
     config = _config(said, around)
@@ -128,13 +130,6 @@ def missing_inputs(settings: Layer) -> Iterator[UsageError]:
                 yield UsageError(f"looking at what was given ({setting.origin})", found, hint)
 
 
-def search_path(said: Said, config: Config, around: Surroundings) -> tuple[Path, ...]:
-    """Where to look for distributions besides the built-in ones: all that was named anywhere, strongest first."""
-    variable = [entry for entry in around.environ.get(DISTROS_PATH, "").split(pathsep) if entry]
-    entries: list[str | Path] = [*said.distros_dirs, *config.distros_dirs, *variable]
-    return tuple(around.cwd / entry for entry in entries)
-
-
 def _config(said: Said, around: Surroundings) -> Config:
     return read_config(around.cwd / said.config) if said.config else Config()
 
@@ -149,7 +144,11 @@ def _distro(said: Said, config: Config, around: Surroundings) -> tuple[Distro, O
             "no distribution is named",
             "Name one (`rootfs-kit list` shows them), or put distro = … into the file of --config.",
         )
-    return find_distro(name, search_path(said, config, around)), origin
+    return find_distro(name, _distros_dirs(said, config, around)), origin
+
+
+def _distros_dirs(said: Said, config: Config, around: Surroundings) -> tuple[Path, ...]:
+    return around.distros_dirs([*said.distros_dirs, *config.distros_dirs])
 
 
 def _distro_layer(distro: Distro, around: Surroundings) -> Layer:

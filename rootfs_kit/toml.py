@@ -12,7 +12,6 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -125,6 +124,8 @@ def read_table(path: Path) -> Table:
 def nearest_hint(word: str, known: Iterable[str], introduction: str) -> str:
     """What to say next to someone who wrote `word`: the nearest of `known`, or all of them."""
     known = list(known)
+    from difflib import get_close_matches
+
     nearest = get_close_matches(word.lower().replace("_", "-"), known, n=1)
     if nearest:
         return f'Did you mean "{nearest[0]}"?'

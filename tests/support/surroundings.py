@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
-from rootfs_kit.planning import Planned, PlannedBuild, Said, Surroundings, plan_build, plan_overlay
+from rootfs_kit.planning import Planned, PlannedBuild, Said, plan_build, plan_overlay
+from rootfs_kit.surroundings import Surroundings
 
 TODAY = date(2026, 1, 15)
 

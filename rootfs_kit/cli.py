@@ -1,0 +1,349 @@
+"""The command line: commands and options, and nothing else.
+
+Each command calls one function and prints what it returns. What is heavy (pytest, the suite, the build) is imported
+by the command that needs it, so that `--help`, `list` and shell completion answer at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rootfs_kit import __version__
+from rootfs_kit.cli_options import (
+    SectionedCommand,
+    config_option,
+    distro_argument,
+    distros_dir_option,
+    format_option,
+    json_option,
+    knob_options,
+    knobs_given,
+    verbosity_options,
+)
+from rootfs_kit.cli_outcome import COMPLETION_VARIABLE, PROGRAM, run
+from rootfs_kit.errors import ExitCode
+from rootfs_kit.surroundings import Surroundings
+
+if TYPE_CHECKING:
+    from rootfs_kit.monitor import Monitor
+    from rootfs_kit.summary import BuildResult
+
+WIDEST_HELP = 120
+
+
+class Command(SectionedCommand):
+    """A command that also takes --debug, since people add it at the end of the line that failed."""
+
+    def __init__(self, *arguments: Any, **attributes: Any) -> None:
+        super().__init__(*arguments, **attributes)
+        self.params.append(_debug_option())
+
+
+def _debug_option() -> click.Option:
+    return click.Option(
+        ["--debug"],
+        is_flag=True,
+        expose_value=False,
+        callback=_remember_debug,
+        help="Show the traceback of an error, for a bug report.",
+    )
+
+
+def _remember_debug(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value:
+        ctx.obj["debug"] = True
+
+
+class Group(click.Group):
+    command_class = Command
+
+
+@click.group(
+    cls=Group,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDEST_HELP},
+    params=[_debug_option()],
+)
+@click.version_option(__version__, prog_name=PROGRAM, message="%(prog)s %(version)s")
+def cli() -> None:
+    """Build guest root filesystems for Kata Containers, and judge whether any rootfs is fit to boot.
+
+    \b
+    Examples:
+      rootfs-kit list                                        what can be built
+      rootfs-kit doctor debian                               is this host ready for it?
+      rootfs-kit build debian --agent-bin ./kata-agent       build, check, publish
+      rootfs-kit check ./rootfs-debian                       judge any rootfs
+
+    Exit status: 0 done; 1 the rootfs does not conform; 2 wrong usage or input; 3 the build failed; 4 the host lacks
+    something, and the message says how to get it.
+    """
+
+
+@cli.command("list")
+@format_option("table", "names", "json")
+@distros_dir_option
+def list_(format_: str, distros_dirs: tuple[str, ...]) -> int:
+    """List the distributions that can be built.
+
+    \b
+    Examples:
+      rootfs-kit list
+      rootfs-kit list --format names          one per line, as rootfs.sh -l
+      rootfs-kit list --distros-dir ./mine
+    """
+    from rootfs_kit import listing
+
+    around = Surroundings.of_this_process()
+    paths = around.distros_dirs(distros_dirs)
+    if format_ == "names":
+        click.echo("".join(f"{name}\n" for name in listing.names(paths)), nl=False)
+        return ExitCode.DONE
+    distros, errors = listing.survey(paths)
+    if format_ == "json":
+        click.echo(_json(listing.document(distros)))
+    else:
+        click.echo(listing.table(distros, around.today, _width()))
+    if errors:
+        raise errors[0]
+    return ExitCode.DONE
+
+
+@cli.command()
+@distro_argument(required=False)
+@knob_options("build")
+@config_option
+@distros_dir_option
+@format_option("table", "json")
+def show(distro: str | None, config: str | None, distros_dirs: tuple[str, ...], format_: str, **knobs: Any) -> None:
+    """Show everything that a build of DISTRO would use, and where each value comes from.
+
+    It takes the options of `rootfs-kit build`, reads the same environment, and builds nothing.
+
+    \b
+    Examples:
+      rootfs-kit show debian
+      rootfs-kit show debian --os-version bookworm --agent-init
+      rootfs-kit show --config build.toml --format json
+    """
+    from rootfs_kit import show as showing
+    from rootfs_kit.planning import Said, plan_build
+
+    around = Surroundings.of_this_process()
+    planned = plan_build(Said(distro, knobs_given(knobs), config, distros_dirs), around)
+    facts = showing.facts(planned, around.today)
+    click.echo(_json(facts) if format_ == "json" else showing.pages(facts, _width()))
+
+
+@cli.command()
+@distro_argument(required=False)
+@knob_options("build")
+@config_option
+@distros_dir_option
+@json_option
+@verbosity_options
+def build(
+    distro: str | None, config: str | None, distros_dirs: tuple[str, ...], as_json: bool, verbose: int, quiet: bool,
+    **knobs: Any,
+) -> None:  # fmt: skip
+    """Build a rootfs of DISTRO, judge it, and put it in place.
+
+    Where it goes nothing changes until the rootfs is finished and has passed the conformance suite. Options win over
+    environment variables, these over the file of --config, and that over the distribution's defaults.
+
+    \b
+    Examples:
+      rootfs-kit build debian --agent-bin ./kata-agent
+      rootfs-kit build debian --agent-tarball kata-agent.tar.zst --kernel-modules /lib/modules/6.12.0 -r ./rootfs
+      rootfs-kit build debian --os-version bookworm --agent-init --agent-bin ./kata-agent --extra-pkgs "strace jq"
+      rootfs-kit build debian --agent probe          no kata-agent at hand: for trying things out
+      rootfs-kit build --config build.toml
+    """
+    from rootfs_kit import build as building
+    from rootfs_kit.planning import Said, plan_build, require_inputs
+
+    planned = plan_build(Said(distro, knobs_given(knobs), config, distros_dirs), Surroundings.of_this_process())
+    require_inputs(planned.settings)
+    monitor = _monitor(planned.notes, verbose, quiet)
+    _present(building.build(planned.request, planned.distro, monitor), as_json, quiet)
+
+
+@cli.command()
+@knob_options("overlay")
+@config_option
+@json_option
+@verbosity_options
+def overlay(config: str | None, as_json: bool, verbose: int, quiet: bool, **knobs: Any) -> None:
+    """Put only Kata's files into a directory, new or existing: agent, units, policy, modules.
+
+    What is in the directory stays. The result is laid over a rootfs that somebody else makes, or given to dracut.
+
+    \b
+    Examples:
+      rootfs-kit overlay -r ./overlay --agent-bin ./kata-agent
+      rootfs-kit overlay -r ./somebodys-rootfs --agent-bin ./kata-agent --agent-init
+    """
+    from rootfs_kit import build as building
+    from rootfs_kit.planning import Said, plan_overlay, require_inputs
+
+    planned = plan_overlay(Said(None, knobs_given(knobs), config), Surroundings.of_this_process())
+    require_inputs(planned.settings)
+    _present(building.overlay(planned.request, _monitor(planned.notes, verbose, quiet)), as_json, quiet)
+
+
+@cli.command()
+@click.argument("rootfs", type=click.Path())
+@click.option(
+    "--profile",
+    metavar="WORDS",
+    help="auto, or what the rootfs is held to: systemd, agent-init or overlay, and features (policy, confidential, "
+    "modules, debug-console, initrd, image), joined by commas.",
+)
+@click.option("--expect", metavar="FILE", type=click.Path(), help="A TOML file with what is expected, and waivers.")
+@click.option("--strict", is_flag=True, help="Warnings fail as well.")
+@click.option("--report", metavar="FILE", type=click.Path(), help="Write the findings to FILE.json or FILE.sarif.")
+@click.option("--allow-probe-agent", is_flag=True, help="Take rootfs-kit's diagnostic agent for an agent.")
+@click.option("--allow-host", is_flag=True, help="Allow / as ROOTFS: the machine that this runs on.")
+@click.option("--no-truncate", is_flag=True, help="Show all paths of a finding, not the first five.")
+@json_option
+@verbosity_options
+def check(rootfs: str, as_json: bool, verbose: int, quiet: bool, no_truncate: bool, **how: Any) -> int:
+    """Judge whether ROOTFS, a directory or an archive, is fit to boot as a guest of Kata Containers.
+
+    The verdict is that of `pytest --rootfs=ROOTFS`; nothing in ROOTFS is run or changed.
+
+    \b
+    Examples:
+      rootfs-kit check ./rootfs-debian
+      rootfs-kit check ./rootfs-debian --profile agent-init,modules --strict
+      rootfs-kit check ./rootfs-debian --json | jq .findings
+    """
+    from rootfs_kit.suite import commands
+    from rootfs_kit.suite.run import JudgeOptions
+
+    paths = {name: Path(how.pop(name)).absolute() for name in ("expect", "report") if how[name] is not None}
+    options = JudgeOptions(**{**how, **paths}, truncate=not no_truncate)
+    if not as_json:
+        return commands.check(rootfs, options, sys.stdout, verbose=verbose > 0, quiet=quiet)
+    document, status = commands.check_document(rootfs, options)
+    click.echo(_json(document))
+    return status
+
+
+@cli.command()
+@click.argument("identifier", metavar="[ID]", required=False)
+@format_option("text", "json")
+def checks(identifier: str | None, format_: str) -> None:
+    """List the checks of the conformance suite, or explain the one called ID.
+
+    \b
+    Examples:
+      rootfs-kit checks
+      rootfs-kit checks INI-01
+    """
+    from rootfs_kit.suite import commands
+
+    click.echo(_json(commands.checks_document()) if format_ == "json" else commands.list_checks(identifier))
+
+
+@cli.command()
+@click.argument("rootfs", type=click.Path())
+def expect(rootfs: str) -> None:
+    """Print what ROOTFS, known to be good, is like, as a file for `rootfs-kit check --expect`.
+
+    \b
+    Examples:
+      rootfs-kit expect ./rootfs-debian > expect.toml
+      rootfs-kit check ./next-rootfs --expect expect.toml
+    """
+    from rootfs_kit.suite import commands
+
+    click.echo(commands.expect(rootfs), nl=False)
+
+
+@cli.command()
+@distro_argument(required=False)
+@knob_options("build", only=("rootfs_dir", "os_version", "arch", "mirror", "agent", "agent_init", "kernel_modules"))
+@config_option
+@distros_dir_option
+@format_option("table", "json")
+def doctor(distro: str | None, config: str | None, distros_dirs: tuple[str, ...], format_: str, **knobs: Any) -> int:
+    """Tell what this host lacks for a build of DISTRO, or of any distribution, and how to get it.
+
+    \b
+    Examples:
+      rootfs-kit doctor
+      rootfs-kit doctor debian --agent probe
+      rootfs-kit doctor debian --mirror http://mirror.example/debian
+
+    Exit status 4 where something is missing that the build needs; what is optional is only told.
+    """
+    from rootfs_kit import doctor as doctoring
+    from rootfs_kit.planning import Said, plan_builds
+
+    around = Surroundings.of_this_process()
+    builds = plan_builds(Said(distro, knobs_given(knobs), config, distros_dirs), around)
+    diagnoses = doctoring.examine(builds, around.today)
+    if format_ == "json":
+        click.echo(_json(doctoring.document(diagnoses)))
+    else:
+        click.echo(doctoring.report(diagnoses, _width()))
+    return ExitCode.DONE if doctoring.is_ready(diagnoses) else ExitCode.HOST_LACKS
+
+
+@cli.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the script that makes SHELL complete rootfs-kit's commands and options.
+
+    \b
+    Examples:
+      source <(rootfs-kit completion bash)          in ~/.bashrc
+      source <(rootfs-kit completion zsh)           in ~/.zshrc
+      rootfs-kit completion fish | source           in ~/.config/fish/config.fish
+    """
+    from click.shell_completion import get_completion_class
+
+    completes = get_completion_class(shell)
+    if completes is not None:
+        click.echo(completes(cli, {}, PROGRAM, COMPLETION_VARIABLE).source())
+
+
+def _monitor(notes: tuple[str, ...], verbose: int, quiet: bool) -> Monitor:
+    """Who is told about the build, beginning with the `notes` on the request."""
+    from rootfs_kit.terminal import choose_monitor
+
+    monitor = choose_monitor(-1 if quiet else verbose, sys.stderr)
+    for note in notes:
+        monitor.warn(note)
+    return monitor
+
+
+def _present(result: BuildResult, as_json: bool, quiet: bool) -> None:
+    from rootfs_kit import summary
+
+    if as_json:
+        click.echo(_json(summary.document(result)))
+    elif not quiet:
+        click.echo(summary.table(result, _width()))
+
+
+def _width() -> int:
+    """Columns to print tables in: the terminal's; a pipe or file has no edge to wrap at but people's eyes."""
+    import shutil
+
+    return shutil.get_terminal_size((120, 24)).columns
+
+
+def _json(document: object) -> str:
+    import json
+
+    return json.dumps(document, indent=2, ensure_ascii=False)
+
+
+def main() -> None:
+    """The console script `rootfs-kit`."""
+    sys.exit(run(cli, sys.argv[1:]))

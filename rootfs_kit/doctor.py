@@ -1,0 +1,281 @@
+"""`rootfs-kit doctor`: what this host lacks for a build, each with the command that mends it.
+
+What is optional is told and does not count: the probe agent's compiler for a build with a real agent, for instance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from rootfs_kit import host
+from rootfs_kit.archive import archive_complaint, archives_of_apt
+from rootfs_kit.backends import Tool, find_backend
+from rootfs_kit.distro import listed
+from rootfs_kit.engines.host import find_tool
+from rootfs_kit.planning import PlannedBuild
+from rootfs_kit.request import PROBE_AGENT
+from rootfs_kit.staging import LEAST_MEMORY
+
+MEBIBYTE = 1 << 20
+
+# A Debian guest takes about 180 MiB with its package manager's state and some 100 MiB of packages on the way.
+SPACE_NEEDED = 400 * MEBIBYTE
+
+DEPMOD = Tool("depmod", dict.fromkeys(("debian", "fedora", "alpine", "opensuse", "arch"), "kmod"))
+COMPILER = Tool(
+    "cc",
+    {
+        "debian": "gcc libc6-dev",
+        "fedora": "gcc glibc-static",
+        "alpine": "gcc musl-dev",
+        "opensuse": "gcc glibc-devel-static",
+        "arch": "gcc",
+    },
+)
+ID_MAPPER = Tool(
+    "newuidmap",
+    {"debian": "uidmap", "fedora": "shadow-utils", "alpine": "shadow-subids", "opensuse": "shadow", "arch": "shadow"},
+)
+EMULATORS = Tool(
+    "qemu-user",
+    {"debian": "qemu-user-static binfmt-support", "fedora": "qemu-user-static", "arch": "qemu-user-static-binfmt"},
+)
+PODMAN = Tool("podman", dict.fromkeys(("debian", "fedora", "alpine", "opensuse", "arch"), "podman"))
+
+
+class State(StrEnum):
+    """What a diagnosis comes to."""
+
+    WELL = "ok"
+    LACKING = "missing"
+    OPTIONAL = "optional"
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """One thing that was looked at: `purpose` says what it is for, `mend` is the command where it is lacking."""
+
+    subject: str
+    state: State
+    found: str
+    purpose: str
+    mend: str = ""
+
+
+def examine(builds: Sequence[PlannedBuild], today: date) -> list[Diagnosis]:
+    """What this host has and lacks for `builds`, each thing once."""
+    diagnoses = [*_rights(), *_kernel(), _engine()]
+    for planned in builds:
+        diagnoses += [*_tools(planned), *_space(planned), _machine(planned), _release(planned, today), _mirror(planned)]
+    return list(dict.fromkeys(diagnoses))
+
+
+def is_ready(diagnoses: Iterable[Diagnosis]) -> bool:
+    return all(diagnosis.state is not State.LACKING for diagnosis in diagnoses)
+
+
+def document(diagnoses: Sequence[Diagnosis]) -> dict[str, Any]:
+    """The diagnoses for programs."""
+    return {
+        "ready": is_ready(diagnoses),
+        "host": list(host.host_ids()),
+        "diagnoses": [
+            {
+                "subject": each.subject,
+                "state": str(each.state),
+                "found": each.found,
+                "purpose": each.purpose,
+                "mend": each.mend,
+            }
+            for each in diagnoses
+        ],
+    }
+
+
+def report(diagnoses: Sequence[Diagnosis], width: int) -> str:
+    """The diagnoses as a table, and the commands that mend what is lacking, ready to be copied."""
+    from tabulate import tabulate
+
+    rows = [(each.subject, str(each.state), each.found) for each in diagnoses]
+    subject = max(len(row[0]) for row in rows)
+    found = max(width - subject - 12, 24)
+    headers = ("what", "state", "found")
+    texts = [tabulate(rows, headers, tablefmt="simple", maxcolwidths=[subject, None, found])]
+    for state, title in ((State.LACKING, "Needed, and missing"), (State.OPTIONAL, "Optional")):
+        unwell = [each for each in diagnoses if each.state is state]
+        texts += [_advice(title, unwell)] if unwell else []
+    texts.append(_conclusion(diagnoses))
+    return "\n\n".join(texts)
+
+
+def _advice(title: str, diagnoses: Sequence[Diagnosis]) -> str:
+    lines = [f"{title}:"]
+    for each in diagnoses:
+        lines.append(f"  {each.subject}: {each.purpose}")
+        lines += [f"      {each.mend}"] if each.mend else []
+    return "\n".join(lines)
+
+
+def _conclusion(diagnoses: Sequence[Diagnosis]) -> str:
+    lacking = [each.subject for each in diagnoses if each.state is State.LACKING]
+    return f"This host lacks {listed(lacking)}." if lacking else "This host has all that is needed."
+
+
+def _rights() -> Iterator[Diagnosis]:
+    root, namespaces = host.is_root(), host.can_make_user_namespace()
+    yield Diagnosis(
+        "rights",
+        State.WELL if root else State.LACKING,
+        "root" if root else f"{host.user_name()}, not root",
+        "the package manager and the guest's files belong to root",
+        "" if root else "sudo rootfs-kit …",
+    )
+    yield Diagnosis(
+        "user namespaces",
+        State.WELL if namespaces else State.OPTIONAL,
+        "can be made" if namespaces else "the kernel refuses them",
+        "building without root",
+        "" if namespaces else host.as_root(f"sysctl -w {host.namespace_switch()}"),
+    )
+    if not root:
+        yield from _subordinate_ids()
+
+
+def _subordinate_ids() -> Iterator[Diagnosis]:
+    user = host.user_name()
+    yield _tool(ID_MAPPER, State.OPTIONAL, "building without root, with the owners that packages want")
+    for name, option in (("subuid", "--add-subuids"), ("subgid", "--add-subgids")):
+        count = host.subid_count(Path("/etc", name), user)
+        enough = count >= host.SUBID_COUNT
+        yield Diagnosis(
+            f"{name} range",
+            State.WELL if enough else State.OPTIONAL,
+            f"{count} ids for {user} in /etc/{name}",
+            "building without root, with the owners that packages want",
+            "" if enough else f"sudo usermod {option} 100000-{100000 + host.SUBID_COUNT - 1} {user}",
+        )
+
+
+def _kernel() -> Iterator[Diagnosis]:
+    mounts = host.can_make_mount_namespace()
+    yield Diagnosis(
+        "mount namespace",
+        State.WELL if mounts else State.OPTIONAL,
+        "can be made" if mounts else "the kernel, or the container around this, refuses it",
+        "a build's mounts and its working space in memory vanish with it",
+        "" if mounts else _let_mount(),
+    )
+    openat2 = host.has_openat2()
+    yield Diagnosis(
+        "openat2",
+        State.WELL if openat2 else State.OPTIONAL,
+        "resolves inside a root" if openat2 else "not in this kernel, or refused",
+        "faster safe access to files of the guest (Linux 5.6); a slower way takes its place",
+    )
+
+
+def _let_mount() -> str:
+    """Root is refused a mount namespace only inside a container, others by a switch of the kernel."""
+    if host.is_root():
+        return "docker run --cap-add SYS_ADMIN --security-opt apparmor=unconfined … (or podman), around this"
+    return host.as_root(f"sysctl -w {host.namespace_switch()}")
+
+
+def _engine() -> Diagnosis:
+    engine, found = host.answering_engine()
+    return Diagnosis(
+        "container engine",
+        State.WELL if engine else State.OPTIONAL,
+        found,
+        "building with tools that this host does not have",
+        "" if engine else host.install_command([PODMAN]),
+    )
+
+
+def _tools(planned: PlannedBuild) -> Iterator[Diagnosis]:
+    request, distro = planned.request, planned.distro
+    plan = find_backend(distro.backend).plan(request, distro, request.rootfs_dir)
+    for tool in plan.tools:
+        yield _tool(tool, State.LACKING, f"building {distro.title}")
+    with_modules = State.LACKING if request.kernel_modules else State.OPTIONAL
+    yield _tool(DEPMOD, with_modules, "the index of --kernel-modules")
+    with_probe = State.LACKING if request.agent == PROBE_AGENT else State.OPTIONAL
+    yield _tool(COMPILER, with_probe, f"compiling the diagnostic agent (--agent {PROBE_AGENT})")
+
+
+def _tool(tool: Tool, where_absent: State, purpose: str) -> Diagnosis:
+    path = find_tool(tool)
+    if path is not None:
+        return Diagnosis(tool.program, State.WELL, path, purpose)
+    return Diagnosis(tool.program, where_absent, "not on PATH", purpose, host.install_command([tool]))
+
+
+def _space(planned: PlannedBuild) -> Iterator[Diagnosis]:
+    target = planned.request.rootfs_dir
+    free = host.free_bytes(target)
+    if free is not None:
+        yield Diagnosis(
+            "free space",
+            State.WELL if free >= SPACE_NEEDED else State.LACKING,
+            f"{free // MEBIBYTE} MiB for {target}",
+            f"a rootfs and its packages take up to {SPACE_NEEDED // MEBIBYTE} MiB",
+            "" if free >= SPACE_NEEDED else "rootfs-kit … --rootfs-dir DIR, on a larger filesystem",
+        )
+    memory = host.available_memory()
+    if memory is not None:
+        # A build takes half of it at the most (staging.py).
+        enough = memory // 2 >= LEAST_MEMORY
+        yield Diagnosis(
+            "memory",
+            State.WELL if enough else State.OPTIONAL,
+            f"{memory // MEBIBYTE} MiB available",
+            "building in memory, twice as fast as on a disk",
+        )
+
+
+def _machine(planned: PlannedBuild) -> Diagnosis:
+    machine = str(planned.request.arch)
+    runs = host.can_run_machine(machine)
+    return Diagnosis(
+        f"running {machine}",
+        State.WELL if runs else State.LACKING,
+        "programs of it run here" if runs else "this host's kernel does not know how to run its programs",
+        "packages run programs of the guest's architecture while they are installed",
+        "" if runs else host.install_command([EMULATORS]),
+    )
+
+
+def _release(planned: PlannedBuild, today: date) -> Diagnosis:
+    distro = planned.distro
+    release = distro.release(planned.request.os_version)
+    ended = release.has_ended(today)
+    until = f"security updates until {release.end_of_life}" if release.end_of_life else "no end announced"
+    return Diagnosis(
+        f"{distro.title} {release.title}",
+        State.OPTIONAL if ended else State.WELL,
+        f"security updates ended on {release.end_of_life}" if ended else until,
+        "a release that still gets security updates",
+        f"rootfs-kit build {distro.name} --os-version {distro.default_version}" if ended else "",
+    )
+
+
+def _mirror(planned: PlannedBuild) -> Diagnosis:
+    request, distro = planned.request, planned.distro
+    mirrors = (request.mirror,) if request.mirror else distro.mirrors or archives_of_apt(distro.title)
+    subject, purpose = f"{distro.title}'s archive", f"installing {distro.title}'s packages"
+    if not mirrors:
+        found = f"{distro.backend} chooses it; this host does not say which"
+        return Diagnosis(subject, State.OPTIONAL, found, purpose, f"rootfs-kit doctor {distro.name} --mirror URL")
+    complaints = []
+    for mirror in mirrors:
+        complaint = archive_complaint(mirror, distro.backend, str(request.os_version))
+        if complaint is None:
+            return Diagnosis(subject, State.WELL, f"{mirror} answers", purpose)
+        complaints.append(f"{mirror}: {complaint}")
+    mend = f"rootfs-kit doctor {distro.name} --mirror URL, with a mirror that can be reached from here"
+    return Diagnosis(subject, State.LACKING, "; ".join(complaints), purpose, mend)

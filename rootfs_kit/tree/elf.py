@@ -51,7 +51,7 @@ DF_1_PIE = 0x08000000
 VER_FLG_BASE, VER_FLG_WEAK = 1, 2
 # UPX writes its l_info right behind the program headers: a checksum of four bytes, then this.
 UPX_MAGIC = b"UPX!"
-UPX_INFO_SIZE = 64
+UPX_INFO_SIZE = 12
 
 # (e_machine, bits, byte order) -> what `uname -m` says there; elf.h and the kernel's arch/*/Makefile (UTS_MACHINE).
 MACHINES: Mapping[tuple[int, int, str], str] = {

@@ -13,8 +13,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from rootfs_kit.tree.elf import CorruptElf, ElfFile, NotElf, read_elf
+from rootfs_kit.tree.elf_layout import corrupt
 from rootfs_kit.tree.elf_search import LoadedObject, Search, search_of
-from rootfs_kit.tree.paths import normalise, shown
+from rootfs_kit.tree.paths import basename, normalise, shown
 
 if TYPE_CHECKING:
     from rootfs_kit.tree.tree import RootfsTree
@@ -48,11 +49,14 @@ class ElfProblem:
 
 @dataclass
 class _Startup:
-    """One program being loaded: what is in memory under which name, and what went wrong so far."""
+    """One program being loaded: what is in memory under which name, and what went wrong so far.
+
+    A name that stands for None has been complained of already.
+    """
 
     search: Search
     objects: list[LoadedObject]
-    by_name: dict[str, LoadedObject] = field(default_factory=dict)
+    by_name: dict[str, LoadedObject | None] = field(default_factory=dict)
     problems: list[ElfProblem] = field(default_factory=list)
 
     def add(self, loaded: LoadedObject, *names: str | None) -> None:
@@ -80,9 +84,7 @@ class ElfClosure:
 
     def _examine(self, path: str) -> list[ElfProblem]:
         try:
-            program = LoadedObject(path, self._file(path), None)
-            if program.elf.is_cut_short:
-                return [ElfProblem(ElfProblemKind.CORRUPT, path, "", "is cut short: it ends before what is mapped")]
+            program = LoadedObject(path, self._sound_file(path), None)
             startup = _Startup(self._search(program.elf), [program])
             startup.add(program)
             self._load_interpreter(startup, program)
@@ -99,9 +101,10 @@ class ElfClosure:
         problem = self._problem_of_interpreter(program, name)
         if problem:
             startup.problems.append(problem)
+            startup.by_name[basename(name)] = None
             return
         loader = LoadedObject(name, self._file(self._tree.resolve(name).final or name), None)
-        startup.add(loader, name, name.rpartition("/")[2])
+        startup.add(loader, name, basename(name))
 
     def _problem_of_interpreter(self, program: LoadedObject, name: str) -> ElfProblem | None:
         file, path, kind = self._tree.file(_from_root(name)), program.path, ElfProblemKind
@@ -111,7 +114,7 @@ class ElfClosure:
             found = f"needs the loader {shown(name)}, which is no executable file ({file.describe()})"
             return ElfProblem(kind.LOADER_NOT_EXECUTABLE, path, name, found)
         try:
-            loader = self._file(file.target.final or name)
+            loader = self._sound_file(file.target.final or name)
         except (NotElf, CorruptElf) as error:
             return ElfProblem(kind.CORRUPT, path, name, f"needs the loader {shown(name)}: {error.found}")
         if _fits(loader, program.elf):
@@ -142,8 +145,7 @@ class ElfClosure:
             if resolution.final is None or resolution.entry is None or not resolution.entry.is_file:
                 continue
             try:
-                library = self._file(resolution.final)
-                _ = library.dynamic
+                library = self._sound_file(resolution.final)
             except (NotElf, CorruptElf) as error:
                 found = f"needs {shown(name)}, and {shown(path)} is no library: {error.found}"
                 return ElfProblem(ElfProblemKind.CORRUPT, needed_by.path, name, found)
@@ -157,6 +159,14 @@ class ElfClosure:
         if key not in self._searches:
             self._searches[key] = search_of(self._tree, program)
         return self._searches[key]
+
+    def _sound_file(self, path: str) -> ElfFile:
+        """The file with all in it read that loading it takes. Raises NotElf, CorruptElf."""
+        elf = self._file(path)
+        if elf.is_cut_short:
+            raise corrupt(path, "it ends before what is to be mapped")
+        _ = elf.dynamic
+        return elf
 
     def _file(self, path: str) -> ElfFile:
         if path not in self._files:
@@ -204,16 +214,18 @@ def _not_found(needed_by: LoadedObject, name: str, directories: list[str], forei
 def _missing_versions(startup: _Startup) -> Iterator[ElfProblem]:
     """Versions that a library was linked against and the one that was found does not define.
 
-    A library without any versions passes: the loader only warns (elf/dl-version.c, match_symbol).
+    One that defines none at all passes, as the loader only warns (elf/dl-version.c, match_symbol), if it has a table
+    of versions for needs of its own; without any table the loader gives up (elf/dl-lookup.c, check_match).
     """
     if not startup.search.checks_versions:
         return
     for one in startup.objects:
         for library, versions in one.elf.symbol_versions_needed.items():
             found = startup.by_name.get(library)
-            if found is None or not found.elf.symbol_versions_offered:
+            if found is None:
                 continue
-            missing = sorted(set(versions) - found.elf.symbol_versions_offered)
-            if missing:
+            offered = found.elf.symbol_versions_offered
+            missing = sorted(set(versions) - offered)
+            if missing and (offered or not found.elf.symbol_versions_needed):
                 lacks = f"needs {', '.join(map(shown, missing))} of {shown(library)}, which {shown(found.path)} lacks"
                 yield ElfProblem(ElfProblemKind.VERSION_MISSING, one.path, library, lacks)

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
 from rootfs_kit.distro import Distro
+from rootfs_kit.errors import UsageError
 from rootfs_kit.request import BuildRequest
 
 
@@ -47,8 +49,33 @@ class Plan:
 class Backend(Protocol):
     """How one package manager is driven."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What a distro.toml calls it."""
+        ...
 
     def plan(self, request: BuildRequest, distro: Distro, tree: Path) -> Plan:
         """The commands that build what `request` asks for. Pure: no I/O. Raises UsageError."""
         ...
+
+
+def find_backend(name: str) -> Backend:
+    """The backend of that name: rootfs-kit's own, or one that an installed plugin brings.
+
+    Raises UsageError with the names that there are.
+    """
+    known = _backends()
+    if name not in known:
+        raise UsageError(
+            f'looking for the backend "{name}"', "there is none of that name", f"There are: {', '.join(sorted(known))}."
+        )
+    return known[name]
+
+
+@cache
+def _backends() -> dict[str, Backend]:
+    from rootfs_kit.backends.mmdebstrap import Mmdebstrap
+    from rootfs_kit.plugins import plugin_manager
+
+    plugged = [backend for listed in plugin_manager().hook.rootfs_kit_backends() for backend in listed]
+    return {backend.name: backend for backend in (Mmdebstrap(), *plugged)}

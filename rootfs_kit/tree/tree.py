@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rootfs_kit.tree.units import Unit
 
 MODULES = "/lib/modules"
+CHUNK = 1 << 20
 UNREADABLE_HINT = "Run as a user who may read it, or judge a tar of the tree."
 
 
@@ -263,8 +264,11 @@ class RootfsFile:
 
     def sha256(self) -> str:
         """Hexadecimal digest of the content. Raises CouldNotLook, NotARegularFile."""
+        digest = hashlib.sha256()
         with self.tree.open(self.path) as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+            while chunk := file.read(CHUNK):
+                digest.update(chunk)
+        return digest.hexdigest()
 
     def describe(self) -> str:
         """What is there, in words for a finding."""

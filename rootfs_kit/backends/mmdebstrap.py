@@ -1,0 +1,62 @@
+"""mmdebstrap: Debian and its derivatives, by apt itself, with the archive's signatures verified."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rootfs_kit.backends import Command, Plan, Tool
+from rootfs_kit.distro import Distro
+from rootfs_kit.request import BuildRequest
+
+MMDEBSTRAP = Tool(
+    "mmdebstrap", {"debian": "mmdebstrap", "ubuntu": "mmdebstrap", "fedora": "mmdebstrap", "arch": "mmdebstrap"}
+)
+APT_OPTIONS = (
+    "Acquire::Languages none",
+    "Acquire::Retries 3",
+    "Acquire::http::Timeout 30",
+    "APT::Install-Recommends false",
+)
+MILESTONES = (
+    ("running apt-get update", 0.02),
+    ("downloading packages with apt", 0.12),
+    ("extracting archives", 0.20),
+    ("installing essential packages", 0.32),
+    ("installing remaining packages", 0.58),
+    ("cleaning package lists", 0.97),
+)
+
+
+class Mmdebstrap:
+    """Plans one call of mmdebstrap(1)."""
+
+    name = "mmdebstrap"
+
+    def plan(self, request: BuildRequest, distro: Distro, tree: Path) -> Plan:
+        """The call that fills `tree`; pure. Raises UsageError for a release or machine that the distro has not."""
+        release = distro.release(request.os_version)
+        packages = distro.packages_for(request)
+        mirrors = (request.mirror,) if request.mirror else distro.mirrors
+        architecture = (f"--architectures={distro.architectures[request.arch]}",) if request.arch else ()
+        argv = (
+            "mmdebstrap",
+            "--mode=root",
+            "--format=directory",
+            "--variant=required",
+            *architecture,
+            f"--components={','.join(request.components or distro.components)}",
+            f"--include={','.join(packages)}",
+            *(f"--aptopt={option}" for option in APT_OPTIONS),
+            "--dpkgopt=force-unsafe-io",
+            *(f"--keyring={keyring}" for keyring in distro.keyrings),
+            release.name,
+            str(tree),
+            *mirrors,
+        )
+        return Plan((Command(argv, self._environment(request), MILESTONES),), (MMDEBSTRAP,), packages)
+
+    @staticmethod
+    def _environment(request: BuildRequest) -> dict[str, str]:
+        if request.source_date_epoch is None:
+            return {}
+        return {"SOURCE_DATE_EPOCH": str(request.source_date_epoch)}

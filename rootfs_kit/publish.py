@@ -1,0 +1,67 @@
+"""Publishing a finished tree: one rename, and whoever looks sees either the old tree or the new one."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+from pathlib import Path
+
+from rootfs_kit.backends import Command
+from rootfs_kit.errors import BuildFailed
+from rootfs_kit.monitor import Monitor
+from rootfs_kit.run import Log, run
+from rootfs_kit.staging import Staging, remove_tree
+
+AT_FDCWD = -100
+RENAME_EXCHANGE = 2
+
+
+def copy_tree(source: Path, destination: Path, monitor: Monitor, log: Log) -> None:
+    """Copy a tree with owners, modes, times, hard links, device nodes and extended attributes. Raises BuildFailed.
+
+    `cp` of coreutils does that in the kernel where it can (copy_file_range(2), reflinks).
+    """
+    run(Command(("cp", "--archive", "--reflink=auto", "--", str(source), str(destination))), monitor, log)
+
+
+def publish(staging: Staging, made: Path, monitor: Monitor, log: Log) -> None:
+    """Put the tree `made` at the target. What was there is removed afterwards, never before. Raises BuildFailed.
+
+    Nothing is forced to disk: after a power cut within the next seconds, build again.
+    """
+    copy_tree(made, staging.tree, monitor, log)
+    try:
+        _put_in_place(staging)
+    except OSError as error:
+        raise BuildFailed(
+            f"renaming the finished tree to {staging.target}",
+            error.strerror or str(error),
+            "Check the rights on the directory above it, and build again.",
+        ) from error
+    remove_tree(staging.old)
+
+
+def _put_in_place(staging: Staging) -> None:
+    if not staging.target.exists():
+        staging.tree.rename(staging.target)
+        return
+    try:
+        _exchange(staging.tree, staging.target)
+        staging.tree.rename(staging.old)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOSYS):
+            raise
+        # A file system without RENAME_EXCHANGE: two renames, the old tree never deleted in between.
+        staging.target.rename(staging.old)
+        staging.tree.rename(staging.target)
+
+
+def _exchange(one: Path, other: Path) -> None:
+    """Swap two directories in one step (renameat2(2)). Raises OSError."""
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if rename is None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+    if rename(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE) != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))

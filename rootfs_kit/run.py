@@ -1,0 +1,204 @@
+"""The one door to other programs.
+
+Argument lists, never a shell; an environment that is listed here, not inherited; standard input closed; output
+streamed, line by line, to the log and the monitor. What is started dies with rootfs-kit, even with a `kill -9` of it:
+it runs in a PID namespace whose first process asks the kernel for its parent's death signal.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import signal
+import tempfile
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rootfs_kit.backends import Command
+from rootfs_kit.errors import BuildFailed, HostLacks
+from rootfs_kit.monitor import Monitor
+
+if TYPE_CHECKING:
+    import sh
+
+INHERITED = ("HOME", "TERM", "TMPDIR", "http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "HTTP_PROXY",
+             "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY")  # fmt: skip
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+LAST_LINES = 20
+NOT_FOUND = 127
+ANY_STATUS = list(range(256))
+
+
+class Log:
+    """The whole output of a build's programs, in one file. `keep` says whether it outlives a build that went well."""
+
+    def __init__(self, path: Path, keep: bool) -> None:
+        self.path = path
+        self.keep = keep
+        self._file = path.open("a", encoding="utf-8", errors="surrogateescape")
+
+    def write(self, line: str) -> None:
+        self._file.write(line if line.endswith("\n") else f"{line}\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
+
+
+@contextmanager
+def build_log(asked: Path | None, name: str) -> Iterator[Log]:
+    """The log file `asked` for, or one in the directory for temporary files that a successful build removes.
+
+    Raises BuildFailed.
+    """
+    try:
+        log = Log(asked or _temporary_log(name), keep=asked is not None)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise BuildFailed(f"opening the log {asked}", reason, "Name a file that can be written: --log FILE.") from error
+    try:
+        yield log
+    except BaseException:
+        log.close()
+        raise
+    log.close()
+    if not log.keep:
+        log.path.unlink(missing_ok=True)
+
+
+def _temporary_log(name: str) -> Path:
+    descriptor, path = tempfile.mkstemp(prefix=f"rootfs-kit-{name}-", suffix=".log")
+    os.close(descriptor)
+    return Path(path)
+
+
+def run(command: Command, monitor: Monitor, log: Log) -> None:
+    """Run one command to its end.
+
+    Raises HostLacks when there is no such program, and BuildFailed with the last lines of its output and the log's
+    path when it does not end well.
+    """
+    shown = shlex.join(command.argv)
+    log.write(f"+ {shown}")
+    monitor.detail(f"+ {shown}")
+    output = Output(command, monitor, log)
+    status = _run_to_the_end(command, output.receive)
+    if status == 0:
+        return
+    program = Path(command.argv[0]).name
+    if status == NOT_FOUND and shutil.which(command.argv[0], path=_environment(command)["PATH"]) is None:
+        raise HostLacks(f"starting {program}", "there is no such program on PATH", f"Install {program}.")
+    raise BuildFailed(
+        f"running {program}",
+        f"it ended with {_how_it_ended(status)}; its last lines:\n{output.last_lines()}",
+        f"The whole output is in {log.path}.",
+    )
+
+
+class Output:
+    """Takes a command's lines: to the log, to the monitor, and the last ones for the error message."""
+
+    def __init__(self, command: Command, monitor: Monitor, log: Log) -> None:
+        self._milestones = deque(command.milestones)
+        self._monitor = monitor
+        self._log = log
+        self._last: deque[str] = deque(maxlen=LAST_LINES)
+
+    def receive(self, line: str) -> None:
+        line = line.rstrip("\n")
+        self._log.write(line)
+        self._monitor.detail(line)
+        self._last.append(line)
+        while self._milestones and any(text in line for text, _ in self._milestones):
+            text, fraction = self._milestones.popleft()
+            if text in line:
+                self._monitor.progress(fraction, text)
+                break
+
+    def last_lines(self) -> str:
+        return "\n".join(f"    {line}" for line in self._last) or "    (it said nothing)"
+
+
+def _run_to_the_end(command: Command, receive: Callable[[str], None]) -> int:
+    """The exit status; negative for the signal that ended it. Whatever interrupts us ends the command too."""
+    import sh
+
+    argv = (*_leash(), *command.argv)
+    with open(os.devnull, "rb") as nothing:
+        try:
+            running = sh.Command(argv[0])(
+                *argv[1:],
+                _in=nothing,
+                _out=receive,
+                _err_to_out=True,
+                _tty_out=False,
+                _env=_environment(command),
+                _decode_errors="surrogateescape",
+                _bg=True,
+                _bg_exc=False,
+                _ok_code=ANY_STATUS,
+            )
+        except sh.CommandNotFound:
+            return NOT_FOUND
+        try:
+            running.wait()
+        except sh.SignalException as ended:
+            return int(ended.exit_code)
+        except BaseException:
+            _kill(running)
+            raise
+    return int(running.exit_code)
+
+
+def _kill(running: sh.RunningCommand) -> None:
+    """End the command's whole session at once: in a namespace of its own there is nothing that it has to undo."""
+    import sh
+
+    try:
+        running.signal_group(signal.SIGKILL)
+        running.wait()
+    except (ProcessLookupError, sh.ErrorReturnCode, sh.SignalException):
+        pass
+
+
+@cache
+def _leash() -> tuple[str, ...]:
+    """What ties a command to this process's life (prctl(2) PR_SET_PDEATHSIG, pid_namespaces(7)).
+
+    An empty tuple where the host does not allow namespaces: the command then ends with a signal to its group only.
+    """
+    leash = ("setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+    return leash if _works((*leash, "true")) else ()
+
+
+def _works(argv: tuple[str, ...]) -> bool:
+    import sh
+
+    try:
+        sh.Command(argv[0])(*argv[1:])
+    except (sh.CommandNotFound, sh.ErrorReturnCode):
+        return False
+    return True
+
+
+def _environment(command: Command) -> dict[str, str]:
+    """The listed variables of this process, a fixed locale, and what the command brings."""
+    inherited: Mapping[str, str] = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    path = os.environ.get("PATH", DEFAULT_PATH)
+    # An ordinary user's PATH has no sbin, where the package managers' tools are.
+    return {
+        **inherited,
+        "PATH": f"{path}:{DEFAULT_PATH}",
+        "LANG": "C.UTF-8",
+        "LC_ALL": "C.UTF-8",
+        **command.environment,
+    }
+
+
+def _how_it_ended(status: int) -> str:
+    return f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"

@@ -59,7 +59,12 @@ def _remember_debug(ctx: click.Context, param: click.Parameter, value: bool) -> 
 
 
 class Group(click.Group):
+    """The commands in the order in which people meet them."""
+
     command_class = Command
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
 
 
 @click.group(
@@ -73,17 +78,17 @@ def cli() -> None:
 
     \b
     Examples:
-      rootfs-kit list                                        what can be built
-      rootfs-kit doctor debian                               is this host ready for it?
-      rootfs-kit build debian --agent-bin ./kata-agent       build, check, publish
-      rootfs-kit check ./rootfs-debian                       judge any rootfs
+      rootfs-kit list                                     what can be built
+      rootfs-kit doctor debian                            is this host ready?
+      rootfs-kit build debian --agent-bin ./kata-agent    build, check, publish
+      rootfs-kit check ./rootfs-debian                    judge any rootfs
 
     Exit status: 0 done; 1 the rootfs does not conform; 2 wrong usage or input; 3 the build failed; 4 the host lacks
     something, and the message says how to get it.
     """
 
 
-@cli.command("list")
+@cli.command("list", short_help="What can be built.")
 @format_option("table", "names", "json")
 @distros_dir_option
 def list_(format_: str, distros_dirs: tuple[str, ...]) -> int:
@@ -112,7 +117,7 @@ def list_(format_: str, distros_dirs: tuple[str, ...]) -> int:
     return ExitCode.DONE
 
 
-@cli.command()
+@cli.command(short_help="What a build would use, and where it comes from.")
 @distro_argument(required=False)
 @knob_options("build")
 @config_option
@@ -138,7 +143,7 @@ def show(distro: str | None, config: str | None, distros_dirs: tuple[str, ...], 
     click.echo(_json(facts) if format_ == "json" else showing.pages(facts, _width()))
 
 
-@cli.command()
+@cli.command(short_help="Build a rootfs, judge it, put it in place.")
 @distro_argument(required=False)
 @knob_options("build")
 @config_option
@@ -157,21 +162,25 @@ def build(
     \b
     Examples:
       rootfs-kit build debian --agent-bin ./kata-agent
-      rootfs-kit build debian --agent-tarball kata-agent.tar.zst --kernel-modules /lib/modules/6.12.0 -r ./rootfs
-      rootfs-kit build debian --os-version bookworm --agent-init --agent-bin ./kata-agent --extra-pkgs "strace jq"
-      rootfs-kit build debian --agent probe          no kata-agent at hand: for trying things out
+      rootfs-kit build debian --agent-tarball kata-agent.tar.zst -r ./rootfs \\
+          --kernel-modules /lib/modules/6.12.0 --extra-pkgs "strace jq"
+      rootfs-kit build debian --os-version bookworm --agent-init \\
+          --agent-bin ./kata-agent
+      rootfs-kit build debian --agent probe       for want of a kata-agent
       rootfs-kit build --config build.toml
     """
-    from rootfs_kit import build as building
     from rootfs_kit.planning import Said, plan_build, require_inputs
 
     planned = plan_build(Said(distro, knobs_given(knobs), config, distros_dirs), Surroundings.of_this_process())
     require_inputs(planned.settings)
+
+    from rootfs_kit import build as building
+
     monitor = _monitor(planned.notes, verbose, quiet)
     _present(building.build(planned.request, planned.distro, monitor), as_json, quiet)
 
 
-@cli.command()
+@cli.command(short_help="Put only Kata's files into a directory.")
 @knob_options("overlay")
 @config_option
 @json_option
@@ -184,17 +193,19 @@ def overlay(config: str | None, as_json: bool, verbose: int, quiet: bool, **knob
     \b
     Examples:
       rootfs-kit overlay -r ./overlay --agent-bin ./kata-agent
-      rootfs-kit overlay -r ./somebodys-rootfs --agent-bin ./kata-agent --agent-init
+      rootfs-kit overlay -r ./their-rootfs --agent-bin ./kata-agent --agent-init
     """
-    from rootfs_kit import build as building
     from rootfs_kit.planning import Said, plan_overlay, require_inputs
 
     planned = plan_overlay(Said(None, knobs_given(knobs), config), Surroundings.of_this_process())
     require_inputs(planned.settings)
+
+    from rootfs_kit import build as building
+
     _present(building.overlay(planned.request, _monitor(planned.notes, verbose, quiet)), as_json, quiet)
 
 
-@cli.command()
+@cli.command(short_help="Judge whether a rootfs is fit to boot.")
 @click.argument("rootfs", type=click.Path())
 @click.option(
     "--profile",
@@ -233,7 +244,7 @@ def check(rootfs: str, as_json: bool, verbose: int, quiet: bool, no_truncate: bo
     return status
 
 
-@cli.command()
+@cli.command(short_help="List or explain the checks.")
 @click.argument("identifier", metavar="[ID]", required=False)
 @format_option("text", "json")
 def checks(identifier: str | None, format_: str) -> None:
@@ -249,7 +260,7 @@ def checks(identifier: str | None, format_: str) -> None:
     click.echo(_json(commands.checks_document()) if format_ == "json" else commands.list_checks(identifier))
 
 
-@cli.command()
+@cli.command(short_help="Describe a good rootfs, to compare others with.")
 @click.argument("rootfs", type=click.Path())
 def expect(rootfs: str) -> None:
     """Print what ROOTFS, known to be good, is like, as a file for `rootfs-kit check --expect`.
@@ -264,7 +275,7 @@ def expect(rootfs: str) -> None:
     click.echo(commands.expect(rootfs), nl=False)
 
 
-@cli.command()
+@cli.command(short_help="What this host lacks for a build.")
 @distro_argument(required=False)
 @knob_options("build", only=("rootfs_dir", "os_version", "arch", "mirror", "agent", "agent_init", "kernel_modules"))
 @config_option
@@ -294,7 +305,7 @@ def doctor(distro: str | None, config: str | None, distros_dirs: tuple[str, ...]
     return ExitCode.DONE if doctoring.is_ready(diagnoses) else ExitCode.HOST_LACKS
 
 
-@cli.command()
+@cli.command(short_help="Make a shell complete the commands.")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
     """Print the script that makes SHELL complete rootfs-kit's commands and options.

@@ -6,7 +6,7 @@ the file of `--config`, so that all three are held to the same rules and told of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Sequence
 from itertools import groupby
 from typing import Any, TypeVar
 
@@ -43,9 +43,9 @@ class SectionedCommand(click.Command):
 class KnobOption(click.Option):
     """The option of one knob; `--help` shows its environment name and default beside it."""
 
-    def __init__(self, knob: Knob) -> None:
+    def __init__(self, names: Sequence[str], knob: Knob, **attributes: Any) -> None:
         self.knob = knob
-        super().__init__([knob.field, *_declarations(knob)], **_attributes(knob))
+        super().__init__(names, **attributes)
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str]:
         facts = []
@@ -67,12 +67,11 @@ def knob_options(command: str, only: Container[str] = _ALL) -> Callable[[Functio
     """The options of every knob of `command` (or those of the fields in `only`), as keyword arguments by field."""
 
     def decorate(function: Function) -> Function:
-        parameters = [KnobOption(knob) for knob in _in_sections() if command in knob.commands and knob.field in only]
-        # click collects the parameters of stacked decorators here, the last one first.
-        function.__click_params__ = [  # type: ignore[attr-defined]
-            *getattr(function, "__click_params__", []),
-            *reversed(parameters),
-        ]
+        wanted = [knob for knob in _in_sections() if command in knob.commands and knob.field in only]
+        # Decorators apply from the last to the first.
+        for knob in reversed(wanted):
+            names = (knob.field, *_declarations(knob))
+            function = click.option(*names, cls=KnobOption, knob=knob, **_attributes(knob))(function)
         return function
 
     return decorate

@@ -7,8 +7,10 @@ and the shell's (128 + the signal's number) for a command that a signal or a clo
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
+import textwrap
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -39,9 +41,9 @@ def run(command: click.Group, arguments: Sequence[str]) -> int:
         # Whatever is still buffered would raise again when the interpreter flushes it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
-    except Interrupted as signal:
-        _complain(f"stopped by {signal}")
-        return signal.exit_code
+    except Interrupted as stopped:
+        _complain(f"stopped by {stopped}")
+        return stopped.exit_code
     except (KeyboardInterrupt, click.Abort):
         _complain("interrupted")
         return ExitCode.INTERRUPTED
@@ -69,19 +71,18 @@ def _explain(error: RootfsKitError, state: dict[str, Any]) -> int:
     if state.get("json"):
         document = {"doing": error.doing, "found": error.found, "hint": error.hint}
         click.echo(_as_json({"error": document, "exit_code": int(error.exit_code)}))
-    _complain(f"{_indented(error.doing)}: {_indented(error.found)}")
+    _complain(f"{error.doing}: {error.found}")
     if error.hint:
-        click.echo(f"  {click.style('next:', bold=True)} {_indented(error.hint)}", err=True)
+        _advise(error.hint)
     return error.exit_code
 
 
 def _confess(error: Exception, state: dict[str, Any]) -> int:
     """An exception that nobody foresaw is a fault of rootfs-kit, never the user's."""
     _show_traceback(state)
-    _complain(f"this should not have happened: {type(error).__name__}: {_indented(str(error))}")
+    _complain(f"this should not have happened: {type(error).__name__}: {error}")
     if not state.get("debug"):
-        hint = "the same command with --debug shows where; please report it."
-        click.echo(f"  {click.style('next:', bold=True)} {hint}", err=True)
+        _advise("The same command with --debug shows where; please report it.")
     return ExitCode.BUILD_FAILED
 
 
@@ -93,14 +94,35 @@ def _show_traceback(state: dict[str, Any]) -> None:
 
 
 def _complain(message: str) -> None:
+    _say(click.style(f"{PROGRAM}: ", fg="red", bold=True), message)
+
+
+def _advise(hint: str) -> None:
+    _say(f"  {click.style('next:', bold=True)} ", hint)
+
+
+def _say(label: str, text: str) -> None:
+    lines = _folded(_printable(text), len(click.unstyle(label)))
     with suppress(OSError):
-        click.echo(f"{click.style(f'{PROGRAM}:', fg='red', bold=True)} {message}", err=True)
+        click.echo(label + "\n    ".join(lines), err=True)
 
 
-def _indented(text: str) -> str:
-    """`text` for a terminal: later lines set in, and no control character that came with somebody's file name."""
-    safe = "".join(char if char in "\n\t" or char.isprintable() else _escaped(char) for char in text)
-    return "\n    ".join(safe.splitlines())
+def _folded(text: str, label: int) -> list[str]:
+    """The lines of `text`, which begins after `label` columns; folded between words where a terminal would cut."""
+    if not sys.stderr.isatty():
+        return text.splitlines() or [""]
+    width = max(shutil.get_terminal_size().columns - 4, 20)
+    lines: list[str] = []
+    for line in text.splitlines() or [""]:
+        begun = "" if lines else " " * max(label - 4, 0)
+        folded = textwrap.wrap(begun + line, width, break_long_words=False, break_on_hyphens=False)
+        lines += [folded[0].removeprefix(begun), *folded[1:]] if folded else [""]
+    return lines
+
+
+def _printable(text: str) -> str:
+    """`text` without the control characters that came with somebody's file name."""
+    return "".join(char if char in "\n\t" or char.isprintable() else _escaped(char) for char in text)
 
 
 def _escaped(char: str) -> str:

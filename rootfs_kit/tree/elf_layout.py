@@ -140,8 +140,30 @@ def read_sections(header: ElfHeader, read_at: ReadAt) -> tuple[Section, ...]:
 
     Raises CorruptElf when the table or the table of names is not wholly in the file.
     """
+    rows, names = _section_rows(header, read_at)
+    return tuple(Section(_text_at(names, row[0]), row[1], row[4], row[5], row[6]) for row in rows)
+
+
+def find_section(header: ElfHeader, name: bytes, read_at: ReadAt) -> Section | None:
+    """The first section of that name: for those who read thousands of files and want one section of each."""
+    rows, names = _section_rows(header, read_at)
+    text = name + b"\0"
+    row = next((row for row in rows if names.startswith(text, row[0])), None)
+    return Section(name, row[1], row[4], row[5], row[6]) if row else None
+
+
+def read_exactly(header: ElfHeader, offset: int, size: int, read_at: ReadAt) -> bytes:
+    """`size` bytes from `offset` on. Raises CorruptElf when the file ends before that."""
+    content = read_at(offset, size)
+    if len(content) != size:
+        raise corrupt(header.name, f"it ends before byte {offset + size}, which its headers speak of")
+    return content
+
+
+def _section_rows(header: ElfHeader, read_at: ReadAt) -> tuple[list[tuple[int, ...]], bytes]:
+    """The section headers as they stand, and the table of their names."""
     if not header.sections.offset:
-        return ()
+        return [], b""
     layout = struct.Struct(header.order + ("IIQQQQIIQQ" if header.bits == 64 else "IIIIIIIIII"))
     table, names_index = header.sections, header.names_index
     if table.entries == SECTION_COUNT_ELSEWHERE or names_index == NAMES_INDEX_ELSEWHERE:
@@ -151,16 +173,7 @@ def read_sections(header: ElfHeader, read_at: ReadAt) -> tuple[Section, ...]:
     rows = _rows(header, table, layout, read_at)
     if names_index >= len(rows):
         raise corrupt(header.name, f"its table of section names is section {names_index} of {len(rows)}")
-    names = read_exactly(header, rows[names_index][4], rows[names_index][5], read_at)
-    return tuple(Section(_text_at(names, row[0]), row[1], row[4], row[5], row[6]) for row in rows)
-
-
-def read_exactly(header: ElfHeader, offset: int, size: int, read_at: ReadAt) -> bytes:
-    """`size` bytes from `offset` on. Raises CorruptElf when the file ends before that."""
-    content = read_at(offset, size)
-    if len(content) != size:
-        raise corrupt(header.name, f"it ends before byte {offset + size}, which its headers speak of")
-    return content
+    return rows, read_exactly(header, rows[names_index][4], rows[names_index][5], read_at)
 
 
 def _rows(header: ElfHeader, table: Table, layout: struct.Struct, read_at: ReadAt) -> list[tuple[int, ...]]:

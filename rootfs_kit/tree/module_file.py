@@ -13,7 +13,8 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import BinaryIO, cast
+from functools import partial
+from typing import BinaryIO
 
 from rootfs_kit.errors import CouldNotLook
 from rootfs_kit.tree.elf import machine_name
@@ -22,9 +23,9 @@ from rootfs_kit.tree.elf_layout import (
     MAGIC,
     ElfHeader,
     ElfType,
+    find_section,
     read_exactly,
     read_header,
-    read_sections,
     reader_of,
 )
 from rootfs_kit.tree.paths import shown
@@ -37,6 +38,8 @@ LARGEST_MODULE = 1 << 30
 # include/linux/vermagic.h: the release, which begins with a number, then the flags that matter.
 VERMAGIC = re.compile(rb"vermagic=(\d[^\0]*)\0")
 LONGEST_VERMAGIC = 512
+# `xz -9` takes 65 MiB, kernels are packed with dictionaries of 1 or 2 MiB; a forged header may ask for 4 GiB.
+XZ_MEMORY = 80 << 20
 
 
 class CorruptModule(CouldNotLook):
@@ -92,26 +95,26 @@ def _module_header(head: bytes, name: str) -> ElfHeader:
 
 def _identity_by_section(stream: BinaryIO, header: ElfHeader) -> ModuleIdentity:
     read_at = reader_of(stream)
-    sections = read_sections(header, read_at)
-    modinfo = next((section for section in sections if section.name == b".modinfo"), None)
+    modinfo = find_section(header, b".modinfo", read_at)
     content = read_exactly(header, modinfo.offset, modinfo.size, read_at) if modinfo else b""
     return _identity(header, VERMAGIC.search(content))
 
 
-def _identity_by_search(stream: BinaryIO, name: str) -> ModuleIdentity:
+def _identity_by_search(pieces: Iterator[bytes], name: str) -> ModuleIdentity:
     """Look for the text instead of the section: the section table comes last, and unpacking is what takes the time."""
-    window = stream.read(CHUNK)
+    window = next(pieces, b"")
     header, seen = _module_header(window, name), len(window)
-    while (found := VERMAGIC.search(window)) is None:
-        chunk = stream.read(CHUNK)
-        seen += len(chunk)
-        if not chunk:
+    found = VERMAGIC.search(window)
+    for piece in pieces:
+        if found:
             break
+        seen += len(piece)
         if seen > LARGEST_MODULE:
             raise CorruptModule(
                 f"unpacking the module {shown(name)}", "it grows beyond one GiB", "Look at where it came from."
             )
-        window = window[-LONGEST_VERMAGIC:] + chunk
+        window = window[-LONGEST_VERMAGIC:] + piece
+        found = VERMAGIC.search(window)
     return _identity(header, found)
 
 
@@ -120,14 +123,24 @@ def _identity(header: ElfHeader, found: re.Match[bytes] | None) -> ModuleIdentit
     return ModuleIdentity(machine, found[1].decode(errors="replace") if found else None)
 
 
-def _unpacked(stream: BinaryIO, head: bytes) -> BinaryIO:
+def _unpacked(stream: BinaryIO, head: bytes) -> Iterator[bytes]:
+    """The content in pieces of 64 KiB or less, so that whoever has seen enough can stop."""
     if head.startswith(GZIP):
-        return cast(BinaryIO, gzip.GzipFile(fileobj=stream))
+        return iter(partial(gzip.GzipFile(fileobj=stream).read, CHUNK), b"")
     if head.startswith(XZ):
-        return cast(BinaryIO, lzma.LZMAFile(stream))
+        return _unpacked_xz(stream)
     import zstandard
 
-    return cast(BinaryIO, zstandard.ZstdDecompressor().stream_reader(stream))
+    return iter(partial(zstandard.ZstdDecompressor().stream_reader(stream).read, CHUNK), b"")
+
+
+def _unpacked_xz(stream: BinaryIO) -> Iterator[bytes]:
+    decompressor = lzma.LZMADecompressor(memlimit=XZ_MEMORY)
+    while not decompressor.eof:
+        packed = stream.read(CHUNK) if decompressor.needs_input else b""
+        if decompressor.needs_input and not packed:
+            raise EOFError("it ends too early")
+        yield decompressor.decompress(packed, CHUNK)
 
 
 @contextmanager

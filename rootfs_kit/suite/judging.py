@@ -14,7 +14,7 @@ from rootfs_kit.errors import CouldNotLook
 from rootfs_kit.suite.check import CheckInfo, Finding, RuleBroken, Severity
 from rootfs_kit.suite.expectation import Waiver, today
 from rootfs_kit.suite.nodes import check_info
-from rootfs_kit.suite.rendering import headline, result_lines
+from rootfs_kit.suite.rendering import full_text, headline
 from rootfs_kit.suite.report_text import ResultText
 from rootfs_kit.suite.subject import Subject
 from rootfs_kit.suite.verdict import Judged, Result, State, Unknown, result_of
@@ -57,7 +57,7 @@ class Judging:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         result = result_in(report)
         if result is not None and report.failed and (result.findings or result.unknown):
-            text: Any = ResultText(headline(result), result_lines(result, self.options.truncate))
+            text: Any = ResultText(headline(result), full_text(result, self.options.truncate))
             report.longrepr = text
 
     @pytest.hookimpl(tryfirst=True)
@@ -144,7 +144,7 @@ def _settle(report: pytest.TestReport, result: Result) -> None:
     """Give the report the outcome that pytest's own counting, JUnit and exit status go by."""
     if not result.findings and result.unknown is None:
         return
-    text = "\n".join([headline(result), *result_lines(result)])
+    text = "\n".join(full_text(result))
     if result.state in (State.WARNED, State.NOTED):
         report.outcome, report.longrepr = _not_failed(report, text)
     elif result.state is State.WAIVED:

@@ -30,6 +30,7 @@ class Recorder:
         self.begun = time.monotonic()
         self.seconds = 0.0
         self.deselected = 0
+        self.others = 0
         self.ran = False
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -47,6 +48,8 @@ class Recorder:
         result = result_in(report)
         if result is not None:
             self.results.append(result)
+        elif report.when == "call":
+            self.others += 1
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -83,7 +86,7 @@ class Recorder:
         if looking:
             waived = sum(result.state is State.WAIVED for result in looking)
             return f"of {len(looking)} tests of the rootfs, {waived} were waived and {len(looking) - waived} skipped"
-        if self.results:
+        if self.results or self.others:
             return "none of the tests looks at the rootfs"
         if self.deselected:
             return f"all {self.deselected} tests were deselected"

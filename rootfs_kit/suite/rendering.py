@@ -31,6 +31,12 @@ def _titled(result: Result, text: str) -> str:
     return f"{result.check}: {text}" if result.check else text
 
 
+def full_text(result: Result, truncate: bool = True) -> list[str]:
+    """The whole text about one result, with the check's id and weight above it."""
+    title = [f"{result.check} ({result.severity})"] if result.check else []
+    return [*title, *result_lines(result, truncate)]
+
+
 def result_lines(result: Result, truncate: bool = True) -> list[str]:
     """The whole text about one result, without its title."""
     if result.unknown is not None:

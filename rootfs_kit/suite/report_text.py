@@ -22,12 +22,11 @@ class ResultText:
         self.lines = list(lines)
 
     def toterminal(self, writer: Any) -> None:
-        writer.line(self.reprcrash.message, bold=True)
         for line in self.lines:
             writer.line(line, red=_names_a_path(line))
 
     def __str__(self) -> str:
-        return "\n".join([self.reprcrash.message, *self.lines])
+        return "\n".join(self.lines)
 
 
 def _names_a_path(line: str) -> bool:

@@ -26,6 +26,7 @@ from rootfs_kit.cli_options import (
 )
 from rootfs_kit.cli_outcome import COMPLETION_VARIABLE, PROGRAM, run
 from rootfs_kit.errors import ExitCode
+from rootfs_kit.printing import never_fail_to_print, printable
 from rootfs_kit.surroundings import Surroundings
 
 if TYPE_CHECKING:
@@ -105,13 +106,13 @@ def list_(format_: str, distros_dirs: tuple[str, ...]) -> int:
     around = Surroundings.of_this_process()
     paths = around.distros_dirs(distros_dirs)
     if format_ == "names":
-        click.echo("".join(f"{name}\n" for name in listing.names(paths)), nl=False)
+        _print("".join(f"{name}\n" for name in listing.names(paths)).removesuffix("\n"))
         return ExitCode.DONE
     distros, errors = listing.survey(paths)
     if format_ == "json":
         click.echo(_json(listing.document(distros)))
     else:
-        click.echo(listing.table(distros, around.today, _width()))
+        _print(listing.table(distros, around.today, _width()))
     if errors:
         raise errors[0]
     return ExitCode.DONE
@@ -140,7 +141,7 @@ def show(distro: str | None, config: str | None, distros_dirs: tuple[str, ...], 
     around = Surroundings.of_this_process()
     planned = plan_build(Said(distro, knobs_given(knobs), config, distros_dirs), around)
     facts = showing.facts(planned, around.today)
-    click.echo(_json(facts) if format_ == "json" else showing.pages(facts, _width()))
+    _print(_json(facts) if format_ == "json" else showing.pages(facts, _width()))
 
 
 @cli.command(short_help="Build a rootfs, judge it, put it in place.")
@@ -301,7 +302,7 @@ def doctor(distro: str | None, config: str | None, distros_dirs: tuple[str, ...]
     if format_ == "json":
         click.echo(_json(doctoring.document(diagnoses)))
     else:
-        click.echo(doctoring.report(diagnoses, _width()))
+        _print(doctoring.report(diagnoses, _width()))
     return ExitCode.DONE if doctoring.is_ready(diagnoses) else ExitCode.HOST_LACKS
 
 
@@ -339,7 +340,11 @@ def _present(result: BuildResult, as_json: bool, quiet: bool) -> None:
     if as_json:
         click.echo(_json(summary.document(result)))
     elif not quiet:
-        click.echo(summary.table(result, _width()))
+        _print(summary.table(result, _width()))
+
+
+def _print(text: str) -> None:
+    click.echo(printable(text))
 
 
 def _width() -> int:
@@ -352,9 +357,10 @@ def _width() -> int:
 def _json(document: object) -> str:
     import json
 
-    return json.dumps(document, indent=2, ensure_ascii=False)
+    return json.dumps(document, indent=2)
 
 
 def main() -> None:
     """The console script `rootfs-kit`."""
+    never_fail_to_print()
     sys.exit(run(cli, sys.argv[1:]))

@@ -20,6 +20,7 @@ from click.shell_completion import shell_complete
 
 from rootfs_kit.errors import ExitCode, RootfsKitError
 from rootfs_kit.interrupts import Interrupted, interruptible
+from rootfs_kit.printing import printable
 
 PROGRAM = "rootfs-kit"
 COMPLETION_VARIABLE = "_ROOTFS_KIT_COMPLETE"
@@ -102,7 +103,7 @@ def _advise(hint: str) -> None:
 
 
 def _say(label: str, text: str) -> None:
-    lines = _folded(_printable(text), len(click.unstyle(label)))
+    lines = _folded(printable(text), len(click.unstyle(label)))
     with suppress(OSError):
         click.echo(label + "\n    ".join(lines), err=True)
 
@@ -118,15 +119,6 @@ def _folded(text: str, label: int) -> list[str]:
         folded = textwrap.wrap(begun + line, width, break_long_words=False, break_on_hyphens=False)
         lines += [folded[0].removeprefix(begun), *folded[1:]] if folded else [""]
     return lines
-
-
-def _printable(text: str) -> str:
-    """`text` without the control characters that came with somebody's file name."""
-    return "".join(char if char in "\n\t" or char.isprintable() else _escaped(char) for char in text)
-
-
-def _escaped(char: str) -> str:
-    return char.encode("unicode_escape", "surrogatepass").decode("ascii")
 
 
 def _as_json(document: object) -> str:

@@ -6,6 +6,7 @@ the same name; so a user may change a distribution by copying its directory.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -21,6 +22,8 @@ DESCRIPTION = "distro.toml"
 
 # An installed wheel keeps `distros/` inside the package, a checkout beside it.
 BUILT_IN_DIRECTORIES = (Path(__file__).parent / "distros", Path(__file__).parent.parent / "distros")
+
+_NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._-]*")
 
 _KEYS = (
     "title",
@@ -64,6 +67,9 @@ def load_distro(location: Location) -> Distro:
     Raises UsageError, with file and line, for anything in it that is missing, unknown or of the wrong type.
     """
     table = read_table(location.directory / DESCRIPTION)
+    if not _NAME.fullmatch(location.name):
+        found = f'the directory is called "{location.name}", which is no name for a distribution'
+        table.refuse(None, found, "Use letters, digits, dots, dashes and underscores.")
     table.refuse_unknown(_KEYS)
     trim = table.table("trim")
     trim.refuse_unknown(("paths", "databases"))

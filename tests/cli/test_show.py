@@ -124,3 +124,13 @@ def test_a_backend_that_does_not_exist_is_told(spawn: Run, tmp_path: Path):
     outcome = spawn("show", "odd", "--distros-dir", "mine")
     assert outcome.status == 2
     assert "mmdebstrop" in outcome.err
+
+
+@pytest.mark.parametrize("format_", ["table", "json"])
+@pytest.mark.parametrize("name", ["caf\udce9", "bell\x07\x1b[2J", "ünïcödé"])
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_any_name_of_a_file_can_be_shown_anywhere(spawn: Run, format_: str, name: str, encoding: str):
+    outcome = spawn("show", "debian", "--format", format_, ROOTFS_DIR=name, PYTHONIOENCODING=encoding)
+    assert (outcome.status, outcome.err) == (0, "")
+    assert "\x1b" not in outcome.out
+    assert "\x07" not in outcome.out

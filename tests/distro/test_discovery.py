@@ -143,3 +143,10 @@ def test_a_plugin_that_is_installed_adds_distributions(tmp_path: Path, monkeypat
     monkeypatch.syspath_prepend(str(tmp_path))
     manager = plugins.plugin_manager.__wrapped__()
     assert manager.hook.rootfs_kit_distros() == [[tmp_path / "distros"]]
+
+
+@pytest.mark.parametrize("name", ["my distro", "-x", "a\nb"])
+def test_a_directory_whose_name_is_no_name_is_refused(tmp_path: Path, name: str):
+    make(tmp_path / name)
+    with pytest.raises(UsageError, match="no name for a distribution"):
+        find_distro(name, [tmp_path])

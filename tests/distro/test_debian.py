@@ -33,8 +33,10 @@ def test_systemd_mode_installs_an_init_system_and_agent_init_none(debian: Distro
 
 def test_features_and_extra_packages_add_to_it_each_once(debian: Distro, request_: BuildRequest):
     plain = debian.packages_for(replace(request_, seccomp=False))
-    full = debian.packages_for(replace(request_, confidential=True, extra_packages=("strace", "kmod")))
-    assert set(full) - set(plain) == {"libseccomp2", "ca-certificates", "strace"}
+    asked = replace(request_, confidential=True, selinux=True, extra_packages=("strace", "kmod"))
+    full = debian.packages_for(asked)
+    for_features = {"libseccomp2", "ca-certificates", "policycoreutils", "selinux-policy-default"}
+    assert set(full) - set(plain) == for_features | {"strace"}
     assert len(full) == len(set(full))
     assert full[-1] == "strace"
 

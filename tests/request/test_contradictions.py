@@ -8,6 +8,7 @@ import pytest
 
 from rootfs_kit.errors import UsageError
 from rootfs_kit.planning import missing_inputs, require_inputs
+from tests.distro.test_discovery import make
 from tests.support.surroundings import planned_build, planned_overlay
 
 
@@ -35,8 +36,9 @@ def test_selinux_needs_an_init_system_as_osbuilder_has_it(tmp_path: Path):
 
 
 def test_selinux_needs_a_distribution_with_a_policy(tmp_path: Path):
+    make(tmp_path / "mine" / "plain")
     with pytest.raises(UsageError, match="no packages with an SELinux policy are known"):
-        planned_build(tmp_path, selinux=True)
+        planned_build(tmp_path, distro="plain", distros_dirs=("mine",), selinux=True)
 
 
 def test_a_build_needs_a_distribution(tmp_path: Path):

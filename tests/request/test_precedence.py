@@ -73,8 +73,8 @@ def test_a_variable_that_an_option_beats_is_not_even_read(tmp_path: Path):
     assert planned.request.source_date_epoch == 0
 
 
-# SELINUX reaches no request of Debian's (test_contradictions.py), and AGENT_POLICY has tests of its own below.
-PLAIN_VARIABLES = [knob for knob in KNOBS if knob.environment not in (None, "SELINUX", "AGENT_POLICY_FILE")]
+# AGENT_POLICY has tests of its own below.
+PLAIN_VARIABLES = [knob for knob in KNOBS if knob.environment and not knob.switched_by]
 
 
 @pytest.mark.parametrize("knob", PLAIN_VARIABLES, ids=[knob.environment for knob in PLAIN_VARIABLES])
@@ -83,6 +83,7 @@ def test_every_variable_of_osbuilder_reaches_the_request(tmp_path: Path, knob):
         "agent_init": ("yes", True),
         "seccomp": ("no", False),
         "confidential": ("yes", True),
+        "selinux": ("yes", True),
         "rootfs_only": ("yes", True),
         "arch": ("aarch64", "aarch64"),
         "mirror": ("http://mirror.example/debian", "http://mirror.example/debian"),

@@ -51,7 +51,7 @@ def test_agent_is_reachable_by_its_own_name(rootfs: RootfsTree) -> None:
         pytest.skip("there is no init: INI-01 reports that")
     agent = find_agent(rootfs)
     require(
-        agent is not None and agent.is_executable,
+        agent is not None and agent.is_file,
         "/usr/bin/kata-agent",
         found=agent.describe() if agent else "no agent in /usr/bin, /bin, /usr/sbin or /sbin",
         expected=f"a relative link to {INIT}, which is the agent",
@@ -85,7 +85,8 @@ def test_agent_is_kata_agent(rootfs: RootfsTree, allow_probe_agent: bool) -> Non
     """
     agent = the_agent(rootfs)
     what = identity(rootfs, agent.path)
-    allowed = {AgentIdentity.KATA, AgentIdentity.PROBE} if allow_probe_agent else {AgentIdentity.KATA}
+    allowed = {AgentIdentity.KATA, AgentIdentity.PACKED}
+    allowed |= {AgentIdentity.PROBE} if allow_probe_agent else set()
     require(
         what in allowed,
         agent.path,
@@ -149,6 +150,23 @@ def test_agent_is_stripped(rootfs: RootfsTree) -> None:
         expected="a stripped program",
         at_boot="the guest boots, with an image and memory footprint larger than need be",
         mend="strip the agent before you build (strip --strip-debug)",
+    )
+
+
+@check("AGT-04", severity=WARN, source="UPX: a packed program unpacks itself into memory")
+def test_agent_is_not_packed(rootfs: RootfsTree) -> None:
+    """Notes an agent that was packed by UPX: nobody can tell what is inside, and every container pays its memory twice.
+
+    The agent starts itself again for each container; use the program as it was built.
+    """
+    agent = the_agent(rootfs)
+    require(
+        identity(rootfs, agent.path) is not AgentIdentity.PACKED,
+        agent.path,
+        found="a program packed by UPX",
+        expected="kata-agent as it was built",
+        at_boot="the guest boots; each container unpacks the agent into memory again",
+        mend="use the agent without packing it (upx -d undoes it)",
     )
 
 

@@ -178,7 +178,9 @@ def test_only_expected_files_are_setuid(rootfs: RootfsTree, expectation: Expecta
 
 
 @check("EXP-07", severity=ERROR, source="the expectations: waivers")
-def test_waiver_names_a_check(waiver: Waiver, known_checks: frozenset[tuple[str, str]], expectation: Expectation) -> None:
+def test_waiver_names_a_check(
+    waiver: Waiver, known_checks: frozenset[tuple[str, str]], expectation: Expectation
+) -> None:
     """Guards against a waiver with a typing error, which would never take effect. Write the check's id."""
     known = sorted({id for id, _ in known_checks})
     nearest = get_close_matches(waiver.check.upper(), known, n=1)

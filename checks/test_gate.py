@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from rootfs_kit.axes import InitMode
-from rootfs_kit.suite.anatomy import INIT, SYSTEMD_PATHS, InitProgram, init_program
+from rootfs_kit.suite.anatomy import INIT, InitProgram, init_program
 from rootfs_kit.suite.check import AGENT_INIT, ERROR, FULL, SYSTEMD, check, require
 from rootfs_kit.suite.profile import Profile
 from rootfs_kit.tree import RootfsTree
@@ -65,19 +65,4 @@ def test_initrd_builder_finds_the_agent(rootfs: RootfsTree, profile: Profile) ->
         expected="a regular file or a relative link, for AGENT_INIT=no initrd_builder.sh",
         at_boot=REFUSED,
         mend=f"put the agent itself at {place}, or make the link relative",
-    )
-
-
-@check("GAT-01", severity=ERROR, content=FULL, init=SYSTEMD, source="image_builder.sh:208-230")
-def test_image_builder_finds_systemd(rootfs: RootfsTree) -> None:
-    """Guards against a systemd that is there for the guest, but not at a path that Kata's image builder looks at."""
-    if init_program(rootfs) is not InitProgram.SYSTEMD:
-        pytest.skip("the init is not systemd: INI-02 reports that, or it is NVRC")
-    require(
-        any(rootfs.lstat(path) is not None for path in SYSTEMD_PATHS),
-        SYSTEMD_PATHS[0],
-        found=rootfs.file(SYSTEMD_PATHS[0]).describe(),
-        expected="systemd at " + " or ".join(SYSTEMD_PATHS),
-        at_boot=REFUSED,
-        mend="install systemd at its usual place",
     )

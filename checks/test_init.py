@@ -12,7 +12,7 @@ from rootfs_kit.tree import RootfsTree
 
 EXPECTED_PROGRAM = {
     InitMode.SYSTEMD: {InitProgram.SYSTEMD, InitProgram.NVRC},
-    InitMode.AGENT: {InitProgram.AGENT, InitProgram.PROBE},
+    InitMode.AGENT: {InitProgram.AGENT, InitProgram.PACKED, InitProgram.PROBE},
 }
 
 
@@ -44,6 +44,8 @@ def test_init_is_the_kind_that_was_asked_for(rootfs: RootfsTree, profile: Profil
     program = init_program(rootfs)
     if program is InitProgram.NONE:
         pytest.skip("there is no init: INI-01 reports that")
+    if profile.init is InitMode.AGENT and program is InitProgram.OTHER:
+        pytest.skip("init is no agent: INI-03 reports that")
     require(
         program in EXPECTED_PROGRAM[profile.init],
         INIT,
@@ -69,7 +71,7 @@ def test_init_is_the_agent(rootfs: RootfsTree, allow_probe_agent: bool) -> None:
     program = init_program(rootfs)
     if program in (InitProgram.NONE, InitProgram.SYSTEMD, InitProgram.NVRC):
         pytest.skip("there is no init, or it is another init system: INI-01 and INI-02 report that")
-    allowed = {InitProgram.AGENT, InitProgram.PROBE} if allow_probe_agent else {InitProgram.AGENT}
+    allowed = {InitProgram.AGENT, InitProgram.PACKED} | ({InitProgram.PROBE} if allow_probe_agent else set())
     require(
         program in allowed,
         INIT,

@@ -28,8 +28,17 @@ class InitProgram(StrEnum):
     SYSTEMD = "systemd"
     AGENT = "the agent"
     PROBE = "rootfs-kit's probe agent"
+    PACKED = "a program packed by UPX"
     NVRC = "NVRC"
     OTHER = "another program"
+
+
+INIT_PROGRAMS = {
+    AgentIdentity.KATA: InitProgram.AGENT,
+    AgentIdentity.PROBE: InitProgram.PROBE,
+    AgentIdentity.PACKED: InitProgram.PACKED,
+    AgentIdentity.OTHER: InitProgram.OTHER,
+}
 
 
 @dataclass(frozen=True)
@@ -98,9 +107,7 @@ def init_program(tree: RootfsTree) -> InitProgram:
         return InitProgram.SYSTEMD
     if final.rpartition("/")[2].startswith("NVRC"):
         return InitProgram.NVRC
-    return {AgentIdentity.KATA: InitProgram.AGENT, AgentIdentity.PROBE: InitProgram.PROBE}.get(
-        identity(tree, final), InitProgram.OTHER
-    )
+    return INIT_PROGRAMS[identity(tree, final)]
 
 
 def _is_a_copy_of_systemd(tree: RootfsTree) -> bool:

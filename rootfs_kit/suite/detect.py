@@ -88,7 +88,7 @@ def _init(tree: RootfsTree) -> tuple[InitMode, str]:
     except CouldNotLook as error:
         return InitMode.SYSTEMD, f"the default, as {INIT} cannot be read: {error.found}"
     where = f"{INIT} is {program}"
-    if program in (InitProgram.AGENT, InitProgram.PROBE):
+    if program in (InitProgram.AGENT, InitProgram.PACKED, InitProgram.PROBE):
         return InitMode.AGENT, where
     if program in (InitProgram.SYSTEMD, InitProgram.NVRC):
         return InitMode.SYSTEMD, where

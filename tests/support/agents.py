@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.support.programs import compile_c, foreign_program
+from tests.support.programs import compile_c, foreign_program, static_program
 
 STAND_IN = """
 const char *const constants[] = {
@@ -30,6 +30,24 @@ def stand_in_agent(*libraries: str) -> Path:
 
 def stand_in_agent_with_debug_info() -> Path:
     return compile_c(STAND_IN, "stand-in-agent-debug", "-static", "-g", *FLAGS)
+
+
+def stand_in_policy_agent() -> Path:
+    """A stand-in for an agent that was built with the policy feature: it names the policy's file and package."""
+    feature = '"agent.hotplug_timeout", "/etc/kata-opa/default-policy.rego", "agent_policy",'
+    return compile_c(
+        STAND_IN.replace('"agent.hotplug_timeout",', feature), "stand-in-policy-agent", "-static", "-s", *FLAGS
+    )
+
+
+def packed_agent() -> Path:
+    """A program with the mark that UPX leaves behind the program headers; what is inside cannot be told."""
+    content = bytearray(static_program().read_bytes())
+    headers = int.from_bytes(content[32:40], "little") + 56 * int.from_bytes(content[56:58], "little")
+    content[headers + 4 : headers + 8] = b"UPX!"
+    output = static_program().with_name("packed-agent")
+    output.write_bytes(content)
+    return output
 
 
 def foreign_agent() -> Path:

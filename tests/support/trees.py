@@ -12,7 +12,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tests.support.agents import stand_in_agent
+from tests.support.agents import stand_in_agent, stand_in_policy_agent
 from tests.support.programs import kernel_module, static_program
 
 KERNEL = "6.1.0-made"
@@ -113,6 +113,29 @@ def agent_init_guest(root: Path) -> Path:
     _chrony(root)
     _modules(root)
     write(root, "var/lib/osbuilder/osbuilder.yaml", _summary("yes"))
+    return root
+
+
+def policy_guest(root: Path) -> Path:
+    """A systemd guest whose agent was built with the policy feature, and its policy."""
+    systemd_guest(root)
+    program(root, "usr/bin/kata-agent", stand_in_policy_agent())
+    write(root, "etc/kata-opa/allow-all.rego", "package agent_policy\n\ndefault CreateContainerRequest := true\n")
+    link(root, "etc/kata-opa/default-policy.rego", "allow-all.rego")
+    return root
+
+
+def confidential_guest(root: Path) -> Path:
+    """A systemd guest with the guest components, the pause bundle and what encrypted storage needs."""
+    systemd_guest(root)
+    for name in ("attestation-agent", "confidential-data-hub", "api-server-rest"):
+        program(root, f"usr/local/bin/{name}")
+    write(root, "etc/ocicrypt_config.json", "{}")
+    write(root, "pause_bundle/config.json", '{"process": {"args": ["/pause"]}}')
+    program(root, "pause_bundle/rootfs/pause")
+    write(root, "etc/fstab", "tmpfs /run tmpfs nodev,nosuid,size=50% 0 0\n")
+    with (root / "var/lib/dpkg/status").open("a") as status:
+        status.write("\n" + _stanza("ca-certificates"))
     return root
 
 

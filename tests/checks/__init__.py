@@ -1,0 +1,1 @@
+"""Every conformance check, seen to fail: each has a known-bad twin that breaks one thing."""

@@ -14,8 +14,9 @@ import click
 
 from rootfs_kit import __version__
 from rootfs_kit.cli_options import (
-    SectionedCommand,
+    Group,
     config_option,
+    debug_option,
     distro_argument,
     distros_dir_option,
     format_option,
@@ -36,42 +37,10 @@ if TYPE_CHECKING:
 WIDEST_HELP = 120
 
 
-class Command(SectionedCommand):
-    """A command that also takes --debug, since people add it at the end of the line that failed."""
-
-    def __init__(self, *arguments: Any, **attributes: Any) -> None:
-        super().__init__(*arguments, **attributes)
-        self.params.append(_debug_option())
-
-
-def _debug_option() -> click.Option:
-    return click.Option(
-        ["--debug"],
-        is_flag=True,
-        expose_value=False,
-        callback=_remember_debug,
-        help="Show the traceback of an error, for a bug report.",
-    )
-
-
-def _remember_debug(ctx: click.Context, param: click.Parameter, value: bool) -> None:
-    if value:
-        ctx.obj["debug"] = True
-
-
-class Group(click.Group):
-    """The commands in the order in which people meet them."""
-
-    command_class = Command
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)
-
-
 @click.group(
     cls=Group,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDEST_HELP},
-    params=[_debug_option()],
+    params=[debug_option()],
 )
 @click.version_option(__version__, prog_name=PROGRAM, message="%(prog)s %(version)s")
 def cli() -> None:
@@ -106,15 +75,14 @@ def list_(format_: str, distros_dirs: tuple[str, ...]) -> int:
     around = Surroundings.of_this_process()
     paths = around.distros_dirs(distros_dirs)
     if format_ == "names":
-        _print("".join(f"{name}\n" for name in listing.names(paths)).removesuffix("\n"))
+        _print("\n".join(listing.names(paths)))
         return ExitCode.DONE
     distros, errors = listing.survey(paths)
     if format_ == "json":
         click.echo(_json(listing.document(distros)))
     else:
         _print(listing.table(distros, around.today, _width()))
-    if errors:
-        raise errors[0]
+    listing.raise_together(errors)
     return ExitCode.DONE
 
 

@@ -40,6 +40,23 @@ class SectionedCommand(click.Command):
         return super().get_help(ctx).translate(_AS_USUAL)
 
 
+class Command(SectionedCommand):
+    """A command that also takes --debug, since people add it at the end of the line that failed."""
+
+    def __init__(self, *arguments: Any, **attributes: Any) -> None:
+        super().__init__(*arguments, **attributes)
+        self.params.append(debug_option())
+
+
+class Group(click.Group):
+    """The commands in the order in which people meet them."""
+
+    command_class = Command
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
 class KnobOption(click.Option):
     """The option of one knob; `--help` shows its environment name and default beside it."""
 
@@ -75,6 +92,16 @@ def knob_options(command: str, only: Container[str] = _ALL) -> Callable[[Functio
         return function
 
     return decorate
+
+
+def debug_option() -> click.Option:
+    return click.Option(
+        ["--debug"],
+        is_flag=True,
+        expose_value=False,
+        callback=_remember_debug,
+        help="Show the traceback of an error, for a bug report.",
+    )
 
 
 def distros_dir_option(function: Function) -> Function:
@@ -157,6 +184,11 @@ def _attributes(knob: Knob) -> dict[str, Any]:
     kind = knob.kind.each if isinstance(knob.kind, Files) else knob.kind
     completes_paths = click.Path() if isinstance(kind, File) else click.STRING
     return {"type": completes_paths, "multiple": knob.is_repeatable, "metavar": kind.metavar, "help": knob.help}
+
+
+def _remember_debug(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value:
+        ctx.obj["debug"] = True
 
 
 def _remember_json(ctx: click.Context, param: click.Parameter, value: bool) -> bool:

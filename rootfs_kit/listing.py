@@ -34,6 +34,15 @@ def survey(paths: Paths = ()) -> tuple[list[Distro], list[UsageError]]:
     return distros, errors
 
 
+def raise_together(errors: Sequence[UsageError]) -> None:
+    """Raise what is wrong with all the descriptions that could not be read, if there are any, as one UsageError."""
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        found = "\n".join(f"{error.doing}: {error.found}" for error in errors)
+        raise UsageError(f"reading distributions, {len(errors)} of which cannot be read", found, errors[0].hint)
+
+
 def document(distros: Sequence[Distro]) -> list[dict[str, Any]]:
     """What is known of each distribution, for programs."""
     return [

@@ -61,6 +61,15 @@ def test_a_wrong_description_is_told_after_the_others(run: Run, tmp_path: Path):
     assert "broken/distro.toml: line 1, column 9: invalid value" in outcome.err
 
 
+def test_every_wrong_description_is_told(run: Run, tmp_path: Path):
+    for name in ("one", "two"):
+        (make(tmp_path / "mine" / name) / "distro.toml").write_text("title = \n")
+    outcome = run("list", "--distros-dir", "mine")
+    assert outcome.status == 2
+    assert "one/distro.toml" in outcome.err
+    assert "two/distro.toml" in outcome.err
+
+
 def test_the_environment_names_more_directories(spawn: Run, tmp_path: Path):
     make(tmp_path / "mine" / "alpha")
     assert "alpha\n" in spawn("list", "--format=names", ROOTFS_KIT_DISTROS_PATH="mine").out

@@ -15,6 +15,7 @@ from rootfs_kit.tree.packages.dpkg import read_status, read_status_d
 from rootfs_kit.tree.packages.files import read_files
 from rootfs_kit.tree.packages.model import Package, PackageSet, Presence, Provided
 from rootfs_kit.tree.packages.pacman import read_local
+from rootfs_kit.tree.packages.rpm import read_rpm
 
 if TYPE_CHECKING:
     from rootfs_kit.tree.tree import RootfsTree
@@ -41,6 +42,7 @@ WITNESSES = (
     read_status,
     read_status_d,
     read_installed,
+    read_rpm,
     read_local,
     read_manifest,
     read_summary,

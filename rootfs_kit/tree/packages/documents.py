@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MANIFEST = "/var/lib/osbuilder/manifest.json"
 SUMMARY = "/var/lib/osbuilder/osbuilder.yaml"
 MANIFEST_LIMIT = 16 * 1024 * 1024
-SUMMARY_LIMIT = 256 * 1024
+SUMMARY_LIMIT = 64 * 1024
 REQUESTED = "requested"
 
 _RULES: dict[str, Rules] = {"dpkg": "dpkg", "rpm": "rpm", "apk": "apk", "pacman": "pacman"}

@@ -135,6 +135,6 @@ class PackageSet(Mapping[str, Package]):
         providers: dict[str, list[Package]] = {}
         for instances in self._by_name.values():
             for package in instances:
-                for name in {provided.name for provided in package.provides}:
+                for name in {provided.name for provided in package.provides} - {package.name}:
                     providers.setdefault(name, []).append(package)
         return providers

@@ -1,0 +1,1 @@
+"""The diagnostic agent, as a program and in a booted guest."""

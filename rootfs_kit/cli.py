@@ -23,6 +23,7 @@ from rootfs_kit.cli_options import (
     json_option,
     knob_options,
     knobs_given,
+    suite_options,
     verbosity_options,
 )
 from rootfs_kit.cli_outcome import COMPLETION_VARIABLE, PROGRAM, run
@@ -176,18 +177,7 @@ def overlay(config: str | None, as_json: bool, verbose: int, quiet: bool, **knob
 
 @cli.command(short_help="Judge whether a rootfs is fit to boot.")
 @click.argument("rootfs", type=click.Path())
-@click.option(
-    "--profile",
-    metavar="WORDS",
-    help="auto, or what the rootfs is held to: systemd, agent-init or overlay, and features (policy, confidential, "
-    "modules, debug-console, initrd, image), joined by commas.",
-)
-@click.option("--expect", metavar="FILE", type=click.Path(), help="A TOML file with what is expected, and waivers.")
-@click.option("--strict", is_flag=True, help="Warnings fail as well.")
-@click.option("--report", metavar="FILE", type=click.Path(), help="Write the findings to FILE.json or FILE.sarif.")
-@click.option("--allow-probe-agent", is_flag=True, help="Take rootfs-kit's diagnostic agent for an agent.")
-@click.option("--allow-host", is_flag=True, help="Allow / as ROOTFS: the machine that this runs on.")
-@click.option("--no-truncate", is_flag=True, help="Show all paths of a finding, not the first five.")
+@suite_options
 @json_option
 @verbosity_options
 def check(rootfs: str, as_json: bool, verbose: int, quiet: bool, no_truncate: bool, **how: Any) -> int:
@@ -204,6 +194,8 @@ def check(rootfs: str, as_json: bool, verbose: int, quiet: bool, no_truncate: bo
     from rootfs_kit.suite import commands
     from rootfs_kit.suite.run import JudgeOptions
 
+    if as_json and how["report"] is not None:
+        raise click.UsageError("Give one of --json and --report.")
     paths = {name: Path(how.pop(name)).absolute() for name in ("expect", "report") if how[name] is not None}
     options = JudgeOptions(**{**how, **paths}, truncate=not no_truncate)
     if not as_json:

@@ -153,6 +153,38 @@ def format_option(*formats: str) -> Callable[[Function], Function]:
     )
 
 
+def suite_options(function: Function) -> Function:
+    """The options of the pytest plugin. The `rootfs-` that tells them from pytest's own may be left out."""
+    words = (
+        "auto, or what the rootfs is held to: systemd, agent-init or overlay, and features (policy, confidential, "
+        "modules, debug-console, initrd, image), joined by commas."
+    )
+    options = (
+        _suite_option("profile", metavar="WORDS", help=words),
+        _suite_option("expect", metavar="FILE", type=click.Path(), help="What is expected, and waivers: a TOML file."),
+        _suite_option("report", metavar="FILE", type=click.Path(), help="Write the findings to FILE.json or .sarif."),
+        _suite_option("strict", is_flag=True, help="Warnings fail as well."),
+        _suite_option("allow-probe-agent", is_flag=True, help="Take rootfs-kit's diagnostic agent for an agent."),
+        _suite_option("allow-host", is_flag=True, help="Allow / as ROOTFS: the machine that this runs on."),
+        _suite_option("no-truncate", is_flag=True, help="Show all paths of a finding, not the first five."),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+class SuiteOption(click.Option):
+    """An option of the suite; `--help` shows the shorter of its two names."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str]:
+        value = "" if self.is_flag else f" {self.metavar}"
+        return f"{self.opts[0]}{value}", str(self.help)
+
+
+def _suite_option(name: str, **attributes: Any) -> Callable[[Function], Function]:
+    return click.option(f"--{name}", f"--rootfs-{name}", name.replace("-", "_"), cls=SuiteOption, **attributes)
+
+
 def distro_argument(required: bool = True) -> Callable[[Function], Function]:
     return click.argument("distro", required=required, shell_complete=_complete_distro)
 

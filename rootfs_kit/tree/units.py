@@ -48,11 +48,12 @@ NEVER_RESET = frozenset(
 # Unit types whose default dependencies require sysinit.target (systemd.service(5) and so on, "Default Dependencies").
 NEED_SYSINIT = frozenset({"service", "socket", "timer", "path"})
 SYSINIT = "sysinit.target"
-# systemd makes these itself, file or not (systemd.special(7), systemd.slice(5), systemd.device(5)).
-WITHOUT_FILES = frozenset({"slice", "scope", "device"})
-ALWAYS_THERE = frozenset({"-.mount"})
+# systemd makes these itself, file or not (systemd.slice(5), systemd.device(5), systemd.special(7)).
+WITHOUT_FILES = frozenset({"slice", "device"})
+ALWAYS_THERE = frozenset({"-.mount", "init.scope"})
 # Where a program is looked for that an Exec line names without a directory (systemd-path search-binaries-default).
 PROGRAM_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
+# What systemd takes for "no" (systemd.syntax(7)).
 FALSE = ("0", "no", "n", "false", "f", "off")
 
 
@@ -161,7 +162,7 @@ def find_unit(tree: RootfsTree, name: str) -> Unit | None:
 
 
 def requirement_closure(tree: RootfsTree, name: str) -> Closure:
-    """Follow Requires=, Requisite=, BindsTo=, .requires/ and the default dependency on sysinit.target from `name` on.
+    """Follow Requires=, Requisite=, BindsTo=, .requires/ and what systemd adds to them by itself, from `name` on.
 
     A problem in there makes systemd refuse `name` as a whole (transaction.c). Raises CouldNotLook as `find_unit`.
     """
@@ -226,20 +227,24 @@ def _load(tree: RootfsTree, files: UnitFiles, fragment: Fragment, path: str) -> 
     unit = Unit(name, id, path, False, names, drop_ins, tuple(assignments), tuple(complaints))
     return replace(
         unit,
-        requires=_named(unit, REQUIRING, (link.unit for link in files.links(names, "requires")), _defaults(unit)),
+        requires=_named(unit, REQUIRING, (link.unit for link in files.links(names, "requires")), _implied(unit)),
         wants=_named(unit, ("Wants", "Upholds"), (link.unit for link in files.links(names, "wants")), ()),
         _locate=partial(_located, tree),
     )
 
 
-def _named(unit: Unit, keys: Iterable[str], linked: Iterable[str], defaults: Iterable[str]) -> tuple[str, ...]:
+def _named(unit: Unit, keys: Iterable[str], linked: Iterable[str], implied: Iterable[str]) -> tuple[str, ...]:
     words = (word for key in keys for word in unit.words("Unit", key))
-    return tuple(dict.fromkeys(name for name in (*words, *linked, *defaults) if is_unit_name(name)))
+    return tuple(dict.fromkeys(name for name in (*words, *linked, *implied) if is_unit_name(name)))
 
 
-def _defaults(unit: Unit) -> tuple[str, ...]:
-    asked = unit.get("Unit", "DefaultDependencies")[-1:]
-    return (SYSINIT,) if unit_type(unit.id) in NEED_SYSINIT and asked not in [[one] for one in FALSE] else ()
+def _implied(unit: Unit) -> Iterator[str]:
+    """What a unit requires without saying so (systemd.service(5), "Automatic Dependencies")."""
+    asked = unit.get("Unit", "DefaultDependencies") or ["yes"]
+    if unit_type(unit.id) in NEED_SYSINIT and asked[-1].lower() not in FALSE:
+        yield SYSINIT
+    if unit_type(unit.id) == "service" and unit.get("Service", "BusName"):
+        yield "dbus.socket"
 
 
 def _located(tree: RootfsTree, program: str) -> str:

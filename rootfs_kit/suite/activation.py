@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -59,6 +60,8 @@ def activate(config: pytest.Config) -> None:
         else:
             rootdir = None if config.inipath == HERMETIC_INI else config.rootpath
             config.stash[SUBJECT] = open_subject(options_of(config.option), rootdir)
+            # The scan and the suite stay until the end; the collector need not go through them again and again.
+            gc.freeze()
     _register(config)
 
 

@@ -9,10 +9,11 @@ import click
 
 from rootfs_kit.errors import ExitCode
 from rootfs_kit.suite.catalogue import Entry, catalogue, entries_of
+from rootfs_kit.suite.environment import in_github_actions
 from rootfs_kit.suite.options import require_a_report
 from rootfs_kit.suite.reports import write_report
 from rootfs_kit.suite.reports.document import document
-from rootfs_kit.suite.reports.github import in_github_actions, workflow_commands
+from rootfs_kit.suite.reports.github import workflow_commands
 from rootfs_kit.suite.run import JudgeOptions, judge
 from rootfs_kit.suite.summary import summary
 

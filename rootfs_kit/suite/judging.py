@@ -46,7 +46,11 @@ class Judging:
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        raised = call.excinfo
+        if raised is not None and _needs_no_traceback(item, raised):
+            call.excinfo = _without_traceback(raised)
         report = yield
+        call.excinfo = raised
         if _decides(report) and (check_info(item) is not None or _looks(item) or _is_ours(call)):
             result = self._judge(item, report, call)
             setattr(report, ATTRIBUTE, result.as_text())
@@ -116,6 +120,17 @@ class Judging:
         if Severity.WARN in counting:
             return State.WARNED
         return State.NOTED if counting else State.WAIVED
+
+
+def _needs_no_traceback(item: pytest.Item, raised: pytest.ExceptionInfo[BaseException]) -> bool:
+    """Whether a finding was raised; an xfail mark still wants to see the exception itself."""
+    return isinstance(raised.value, (CouldNotLook, RuleBroken)) and item.get_closest_marker("xfail") is None
+
+
+def _without_traceback(raised: pytest.ExceptionInfo[BaseException]) -> pytest.ExceptionInfo[BaseException]:
+    """pytest takes some 10 ms to render a traceback, which nobody would see."""
+    failure = pytest.fail.Exception("", pytrace=False)
+    return pytest.ExceptionInfo.from_exc_info((type(failure), failure, raised.tb))
 
 
 def _why(waiver: Waiver) -> str:

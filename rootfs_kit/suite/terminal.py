@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 import pytest
 
+from rootfs_kit.suite.environment import in_github_actions
 from rootfs_kit.suite.recorder import Recorder
 from rootfs_kit.suite.rendering import result_lines
-from rootfs_kit.suite.reports.github import END_OF_GROUP, group, in_github_actions, workflow_commands
 from rootfs_kit.suite.subject import Subject
 from rootfs_kit.suite.verdict import Result, State
 from rootfs_kit.tree.paths import shown
@@ -44,6 +44,8 @@ class Terminal:
         if self.subject.options.report is not None and self.recorder.ran:
             write.write_line(f"rootfs-kit: report in {self.subject.options.report}")
         if in_github_actions():
+            from rootfs_kit.suite.reports.github import workflow_commands
+
             for line in workflow_commands(verdict):
                 write.write_line(line)
 
@@ -53,10 +55,10 @@ class Terminal:
             return
         write.write_sep("=", title, **markup)
         if in_github_actions():
-            write.write_line(group(f"{title}: {len(results)}"))
+            write.write_line(f"::group::{title}: {len(results)}")
         for result in results:
             write.write_line(result.title, bold=True)
             for line in result_lines(result, self.subject.options.truncate):
                 write.write_line(line)
         if in_github_actions():
-            write.write_line(END_OF_GROUP)
+            write.write_line("::endgroup::")

@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from rootfs_kit.errors import ExitCode
@@ -81,6 +82,7 @@ class Result:
         return json.dumps(asdict(self))
 
 
+@lru_cache(maxsize=2)  # pytest asks several times about one report
 def result_of(text: str) -> Result:
     """The result that `as_text` wrote down."""
     data = json.loads(text)

@@ -1,4 +1,4 @@
-"""Workflow commands of GitHub Actions: an annotation for each finding that counts, and folded groups for the rest.
+"""Workflow commands of GitHub Actions: an annotation for each result that counts.
 
 A guest path or a file's content could hold a workflow command of its own; every value is escaped the way that the
 runner unescapes it.
@@ -6,18 +6,12 @@ runner unescapes it.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 from rootfs_kit.suite.rendering import headline, result_lines
 from rootfs_kit.suite.verdict import Result, State, Verdict
 
 COMMANDS = {State.FAILED: "error", State.BROKEN: "error", State.UNKNOWN: "error", State.WARNED: "warning"}
-
-
-def in_github_actions() -> bool:
-    """Whether this is a step of a workflow, by the variable that the runner sets."""
-    return os.environ.get("GITHUB_ACTIONS") == "true"
 
 
 def workflow_commands(verdict: Verdict) -> Iterator[str]:
@@ -28,13 +22,6 @@ def workflow_commands(verdict: Verdict) -> Iterator[str]:
             yield f"::{command} title={_property(result.title)}::{_data(_text(result))}"
     for complaint in verdict.complaints:
         yield f"::error title=rootfs-kit::{_data(complaint)}"
-
-
-def group(title: str) -> str:
-    return f"::group::{_data(title)}"
-
-
-END_OF_GROUP = "::endgroup::"
 
 
 def _text(result: Result) -> str:

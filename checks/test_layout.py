@@ -10,7 +10,7 @@ from rootfs_kit.tree import RootfsTree
 
 MERGED = ("/bin", "/sbin", "/lib")
 MULTILIB = ("/lib32", "/lib64", "/libx32")
-CRITICAL_LINKS = ("/sbin/init", "/bin/sh", "/etc/os-release", "/etc/localtime", "/var/run", "/var/lock")
+CRITICAL_LINKS = ("/sbin/init", "/bin/sh", "/etc/os-release", "/etc/localtime")
 
 
 @check("LAY-01", severity=ERROR, source="kata-containers/osbuilder#127")

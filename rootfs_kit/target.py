@@ -11,7 +11,7 @@ import pwd
 from pathlib import Path
 
 from rootfs_kit.errors import UsageError
-from rootfs_kit.manifest import MANIFEST
+from rootfs_kit.manifest import PATH as MANIFEST
 
 SYSTEM = frozenset(
     Path(f"/{name}")

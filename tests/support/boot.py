@@ -79,12 +79,11 @@ def boot(rootfs: Path, workplace: Path, parameters: str = "", memory_mib: int = 
         QEMU, "-accel", "tcg", "-m", str(memory_mib), "-nographic", "-no-reboot", "-nic", "none",
         "-kernel", str(kernel), "-initrd", str(initrd), "-append", f"{BASE_PARAMETERS} {parameters}".strip(),
     ]  # fmt: skip
-    with console.open("wb") as output:
-        with suppress(subprocess.TimeoutExpired):
-            subprocess.run(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, timeout=BOOT_SECONDS,
-                check=False,
-            )  # fmt: skip
+    with console.open("wb") as output, suppress(subprocess.TimeoutExpired):
+        subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, timeout=BOOT_SECONDS,
+            check=False,
+        )  # fmt: skip
     return Console(console.read_text(errors="replace"))
 
 

@@ -1,0 +1,155 @@
+"""A build from beginning to end: the request becomes a tree, the suite has the last word, one rename publishes it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rootfs_kit import manifest
+from rootfs_kit.axes import Content
+from rootfs_kit.backends import Command, Plan, find_backend
+from rootfs_kit.distro import Distro
+from rootfs_kit.engines.host import HostEngine
+from rootfs_kit.errors import BuildFailed, RootfsKitError
+from rootfs_kit.guest import finish, furnish
+from rootfs_kit.guest.agent import Agent, resolve_agent
+from rootfs_kit.guest.inputs import require_usable_inputs
+from rootfs_kit.interrupts import interruptible
+from rootfs_kit.judgement import judge_tree
+from rootfs_kit.monitor import Monitor
+from rootfs_kit.namespaces import enter_private_mounts
+from rootfs_kit.publish import copy_tree, publish
+from rootfs_kit.request import BuildRequest
+from rootfs_kit.run import Log, build_log, run
+from rootfs_kit.staging import Staging, remove_tree, staging
+from rootfs_kit.summary import BuildResult, summarise
+from rootfs_kit.target import require_safe_target
+from rootfs_kit.tree import RootfsEditor, open_rootfs
+
+
+def build(request: BuildRequest, distro: Distro, monitor: Monitor) -> BuildResult:
+    """Build what `request` asks for, check it, and publish it at `request.rootfs_dir`.
+
+    Until the last step nothing is changed there. Raises UsageError, HostLacks, BuildFailed, NotConforming, and
+    Interrupted for a signal.
+    """
+    agent = resolve_agent(request)
+    require_usable_inputs(request)
+    require_safe_target(request.rootfs_dir, request.force)
+    engine = HostEngine()
+    backend = find_backend(distro.backend)
+    engine.require_ready(backend.plan(request, distro, Path("/")))
+    with _workshop(request, monitor) as workshop:
+        plan = backend.plan(request, distro, workshop.made)
+        with monitor.stage("installing packages"):
+            workshop.made.mkdir()
+            engine.run(plan, monitor, workshop.log)
+            _require_the_release(workshop.made, distro, request)
+        return _finish(request, agent, distro, plan, workshop, monitor)
+
+
+def overlay(request: BuildRequest, monitor: Monitor) -> BuildResult:
+    """Lay only Kata's files into `request.rootfs_dir`, a new or an existing directory.
+
+    An existing tree is copied, furnished and exchanged for the copy: it is never half written. Raises as `build`.
+    """
+    agent = resolve_agent(request)
+    require_usable_inputs(request)
+    require_safe_target(request.rootfs_dir, force=True)
+    with _workshop(request, monitor) as workshop:
+        with monitor.stage("preparing the overlay"):
+            if request.rootfs_dir.exists():
+                copy_tree(request.rootfs_dir, workshop.made, monitor, workshop.log)
+            else:
+                workshop.made.mkdir(mode=0o755)
+        return _finish(request, agent, None, None, workshop, monitor)
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Where one build is at work."""
+
+    staging: Staging
+    log: Log
+    monitor: Monitor
+
+    @property
+    def made(self) -> Path:
+        """The tree that is being made."""
+        return self.staging.work / "tree"
+
+    def run(self, command: Command) -> None:
+        """Run a program of this host, logged with the rest of the build. Raises BuildFailed, HostLacks."""
+        run(command, self.monitor, self.log)
+
+
+def _finish(
+    request: BuildRequest, agent: Agent | None, distro: Distro | None, plan: Plan | None, workshop: Workshop,
+    monitor: Monitor,
+) -> BuildResult:  # fmt: skip
+    """What a build and an overlay have in common once there is a tree."""
+    with monitor.stage("furnishing the guest"), RootfsEditor(workshop.made) as editor:
+        furnish(editor, request, agent, distro, monitor, run_on_host=workshop.run)
+        written = manifest.write(editor, request, agent, distro, plan)
+        finish(editor, request, distro, monitor)
+    checks = None
+    if request.check and agent is not None:
+        with monitor.stage("checking"):
+            checks = judge_tree(workshop.made, request, Content.FULL if distro else Content.OVERLAY)
+    result = summarise(open_rootfs(workshop.made), request, written, checks)
+    with monitor.stage("publishing"):
+        publish(workshop.staging, workshop.made, monitor, workshop.log)
+    return result.with_timings(monitor.timings)
+
+
+@contextmanager
+def _workshop(request: BuildRequest, monitor: Monitor) -> Iterator[Workshop]:
+    """Everything that a build holds open, and lets go however it ends."""
+    target = request.rootfs_dir
+    with interruptible(), build_log(request.log, target.name) as log:
+        private = _enter_private_mounts(monitor)
+        with staging(target, request.wait, private, monitor) as place:
+            # The target may have changed while this build waited for another one.
+            require_safe_target(target, request.force or request.distro is None)
+            workshop = Workshop(place, log, monitor)
+            try:
+                yield workshop
+            except RootfsKitError as error:
+                if request.keep_failed:
+                    raise _kept(error, workshop) from error
+                raise
+
+
+def _enter_private_mounts(monitor: Monitor) -> bool:
+    try:
+        enter_private_mounts()
+    except OSError as error:
+        monitor.detail(f"working on disk: no mount namespace of our own ({error.strerror})")
+        return False
+    return True
+
+
+def _kept(error: RootfsKitError, workshop: Workshop) -> RootfsKitError:
+    """The same error, with the word where the tree is that --keep-failed asked for."""
+    if not workshop.made.is_dir():
+        return error
+    kept = workshop.staging.kept
+    remove_tree(kept)
+    copy_tree(workshop.made, kept, workshop.monitor, workshop.log)
+    return type(error)(error.doing, error.found, f"{error.hint}\n  The unfinished tree is kept in {kept}.")
+
+
+def _require_the_release(made: Path, distro: Distro, request: BuildRequest) -> None:
+    """The tree must be what was asked for: a mirror may serve something else (kata-containers#7828)."""
+    release = distro.release(request.os_version)
+    found = open_rootfs(made).os_release
+    named = {found.get("VERSION_ID", ""), found.get("VERSION_CODENAME", "")}
+    if found.get("ID") != distro.name or not named & set(release.words):
+        raise BuildFailed(
+            f"checking what the mirror gave for {distro.title} {release.title}",
+            f"the tree calls itself {found.get('PRETTY_NAME') or os.fspath(made)}",
+            "Name the mirror of that release: --mirror URL (REPO_URL).",
+        )

@@ -91,7 +91,7 @@ def test_a_file_that_ends_anywhere_never_breaks_the_reader(length: int) -> None:
     answers(sound_file()[:length])
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=2000)
 @given(rest=st.binary(max_size=300))
 def test_the_magic_alone_makes_no_elf_file(rest: bytes) -> None:
     answers(b"\x7fELF" + rest)

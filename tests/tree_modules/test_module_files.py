@@ -65,7 +65,7 @@ def test_a_module_that_grows_without_end_is_refused(monkeypatch: pytest.MonkeyPa
         identity(gzip.compress(module()[:64] + bytes(8 << 20)))
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=2000)
 @given(data=st.data(), suffix=st.sampled_from(sorted(COMPRESSIONS)))
 def test_damaged_modules_give_an_answer_or_one_clear_error(data: st.DataObject, suffix: str) -> None:
     content = bytearray(COMPRESSIONS[suffix](module()))

@@ -157,7 +157,7 @@ def test_templates(name: str, template: str | None) -> None:
 LINES = st.lists(st.sampled_from(["[Unit]", "[X", "A=", "A=b", "  A = 'c d' \\", "# x", "\\", "=", "", "B=\\x4", "é="]))
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=2000)
 @given(text=st.one_of(st.text(max_size=200), LINES.map("\n".join), st.binary(max_size=200).map(
     lambda raw: raw.decode(errors="surrogateescape"))))  # fmt: skip
 def test_no_text_breaks_the_parser(text: str) -> None:
@@ -170,7 +170,7 @@ def test_no_text_breaks_the_parser(text: str) -> None:
             assert with_specifiers(line.program, "a@b.service") is not None
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=2000)
 @given(words=st.lists(st.text(st.characters(exclude_characters="\\\"'", exclude_categories=["Cs"]), min_size=1)))
 def test_quoted_words_come_back_as_they_were(words: list[str]) -> None:
     assert split_words(" ".join(f'"{word}"' for word in words)) == words

@@ -85,15 +85,18 @@ def test_hermetic_run_obeys_nothing_in_the_rootfs(
     assert fingerprint(rootfs_dir) == before, "nothing is written into the rootfs"
 
 
-def test_space_form_is_taken_over_or_refused(run: Pytest, rootfs_dir: Path, mark: Path, hostile: str) -> None:
+@pytest.mark.skipif(
+    not hasattr(pytest.Config, "_configure_python_path"), reason="needs a pytest that applies pythonpath before -p"
+)
+def test_space_form_runs_code_of_the_rootfs_and_is_green(
+    run: Pytest, rootfs_dir: Path, mark: Path, hostile: str
+) -> None:
     ended = run("--rootfs", str(rootfs_dir), EVIL_WAS_HERE=str(mark))
+    assert mark.exists() == (hostile in CONFIGURATION)
     if hostile in CONFIGURATION:
-        assert mark.exists() and ended.status == 0, "the danger of this form: green, and no check ran"
+        assert ended.status == 0 and ended.text == "", "green, and no check ran"
     elif hostile == "setup.py":
         assert ended.status == 4 and "rootdir is inside the rootfs" in ended.text
-        assert not mark.exists()
-    else:
-        assert not mark.exists(), "a conftest.py alone is not loaded: the checks do not read the rootfs's"
 
 
 @pytest.mark.parametrize("name", CONFIGURATION)

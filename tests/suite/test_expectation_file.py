@@ -10,6 +10,7 @@ import pytest
 from rootfs_kit.errors import UsageError
 from rootfs_kit.suite.expectation import Expectation, ExpectedFile, ExpectedPackage, Waiver
 from rootfs_kit.suite.expectation_file import expectation_of, read_expectation
+from tests.suite.conftest import CHECKOUT
 
 EVERYTHING = """
 profile = "systemd,modules"
@@ -114,6 +115,14 @@ def test_mistake_is_named_with_its_line(file: Path, text: str, found: str, hint:
     error = refused(file, text)
     assert found in f"{error.doing}: {error.found}"
     assert hint in error.hint
+
+
+def test_documented_example_is_right(file: Path) -> None:
+    text = (CHECKOUT / "docs/checking.md").read_text()
+    file.write_text(text.partition("```toml\n")[2].partition("```")[0])
+    expectation = read_expectation(file)
+    unset = [name for name, value in vars(expectation).items() if value in (None, ())]
+    assert unset == [], "the example shows every key"
 
 
 def test_no_setuid_at_all_is_an_expectation(file: Path) -> None:

@@ -146,6 +146,21 @@ def test_paths_run_the_users_own_tests_only(run: Pytest, rootfs_dir: Path, here:
     assert "2 passed" in ended.text
 
 
+@pytest.mark.parametrize("packaged", ["rootfs-kit", INIT])
+def test_packaged_and_own_tests_run_together(run: Pytest, rootfs_dir: Path, here: Path, packaged: str) -> None:
+    (here / "tests").mkdir()
+    (here / "tests/test_mine.py").write_text("def test_of_my_own(rootfs): pass\n")
+    ended = run(f"--rootfs={rootfs_dir}", "-q", "--co", packaged, "tests/")
+    assert EXECUTABLE in collected(ended.text)
+    assert "tests/test_mine.py::test_of_my_own" in ended.text
+
+
+def test_checks_named_by_their_file_have_the_same_ids(run: Pytest, rootfs_dir: Path, site: Path) -> None:
+    for path in ("rootfs_kit/checks", "rootfs_kit/checks/test_init.py"):
+        assert EXECUTABLE in collected(run(f"--rootfs={rootfs_dir}", "-q", "--co", str(site / path)).text)
+    assert EXECUTABLE in collected(run(f"--rootfs={rootfs_dir}", "-q", "--co", "--pyargs", "rootfs_kit.checks").text)
+
+
 def test_own_test_without_rootfs_says_what_to_do(run: Pytest, here: Path) -> None:
     (here / "test_mine.py").write_text("def test_init(rootfs): pass\n")
     ended = run("test_mine.py")

@@ -1,0 +1,1 @@
+"""The house rules, written like rootfs-kit's own checks."""

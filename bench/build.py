@@ -1,0 +1,142 @@
+"""Times `rootfs-kit build debian` against bare mmdebstrap with the same packages, turn about, onto the same disk.
+
+    sudo python bench/build.py --runs 5 --modules /lib/modules/VERSION
+
+Each run has a path of its own, and nothing is deleted before the last one is done: ext4 creates files two to three
+times slower just after a tree was removed. Prints a table; `--json FILE` keeps every figure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from tabulate import tabulate
+
+KATA_SECONDS = 25.5
+"""Kata's rootfs.sh for the same packages of bookworm onto a fresh path of ext4, on a machine of this size."""
+OURS = ("furnishing the guest", "checking", "publishing")
+
+
+def main() -> None:
+    options = _options()
+    if os.geteuid() != 0:
+        sys.exit("bench/build.py: both builders need root here; run it with sudo")
+    workplace = Path(tempfile.mkdtemp(prefix="rootfs-kit-bench-", dir=options.directory))
+    figures: dict[str, list[dict[str, Any]]] = {"mmdebstrap": [], "rootfs-kit": []}
+    try:
+        packages = _packages(options)
+        for number in range(options.runs):
+            figures["mmdebstrap"].append(_mmdebstrap(workplace / f"bare-{number}", packages, options))
+            figures["rootfs-kit"].append(_rootfs_kit(workplace / f"ours-{number}", options))
+            print(f"run {number + 1} of {options.runs} done", file=sys.stderr)
+    finally:
+        shutil.rmtree(workplace)
+    print(_table(figures))
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=2) + "\n")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--release", default="bookworm")
+    parser.add_argument("--mirror", help="the archive that both use; by default mmdebstrap's own")
+    parser.add_argument("--modules", type=Path, help="kernel modules that rootfs-kit adds")
+    parser.add_argument("--directory", type=Path, default=Path.cwd(), help="the disk to build onto")
+    parser.add_argument("--json", type=Path, help="write every figure to this file")
+    return parser.parse_args()
+
+
+def _packages(options: argparse.Namespace) -> list[str]:
+    shown = subprocess.run(
+        [*_program(), "show", "debian", "--os-version", options.release, "--agent", "probe", "--format", "json"],
+        check=True, capture_output=True, text=True,
+    ).stdout  # fmt: skip
+    return [package["name"] for package in json.loads(shown)["packages"]]
+
+
+def _program() -> list[str]:
+    return [sys.executable, "-m", "rootfs_kit"]
+
+
+def _mmdebstrap(target: Path, packages: list[str], options: argparse.Namespace) -> dict[str, Any]:
+    command = ["mmdebstrap", "--quiet", "--mode=root", "--variant=required", f"--include={','.join(packages)}"]
+    mirror = [options.mirror] if options.mirror else []
+    begun = time.monotonic()
+    subprocess.run([*command, options.release, str(target), *mirror], check=True)
+    return {"seconds": time.monotonic() - begun}
+
+
+def _rootfs_kit(target: Path, options: argparse.Namespace) -> dict[str, Any]:
+    command = [*_program(), "build", "debian", "--json", "--quiet", "--os-version", options.release]
+    command += ["--agent", "probe", "--rootfs-dir", str(target)]
+    command += ["--mirror", options.mirror] if options.mirror else []
+    command += ["--kernel-modules", str(options.modules)] if options.modules else []
+    begun = time.monotonic()
+    output, peak = _watched(command)
+    seconds = time.monotonic() - begun
+    result = json.loads(output)
+    parts = result["seconds"]
+    return {
+        "seconds": seconds,
+        "stages": parts,
+        "added": sum(parts[name] for name in OURS),
+        "entries": result["entries"],
+        "peak_mib": peak,
+    }
+
+
+def _watched(command: list[str]) -> tuple[bytes, float]:
+    """What rootfs-kit printed, and the most memory that its own process held, in MiB (VmHWM of proc_pid_status(5))."""
+    peak = 0
+    with tempfile.TemporaryFile() as output:
+        running = subprocess.Popen(command, stdout=output)
+        while running.poll() is None:
+            peak = max(peak, _high_water(running.pid))
+            time.sleep(0.05)
+        if running.returncode != 0:
+            sys.exit(f"bench/build.py: rootfs-kit ended with {running.returncode}")
+        output.seek(0)
+        return output.read(), peak / 1024
+
+
+def _high_water(process: int) -> int:
+    try:
+        lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), 0)
+
+
+def _table(figures: dict[str, list[dict[str, Any]]]) -> str:
+    bare = [run["seconds"] for run in figures["mmdebstrap"]]
+    ours = [run["seconds"] for run in figures["rootfs-kit"]]
+    added = [run["added"] for run in figures["rootfs-kit"]]
+    ratios = [mine / theirs for mine, theirs in zip(ours, bare, strict=True)]
+    rows = [
+        ["bare mmdebstrap onto disk", *_spread(bare)],
+        ["rootfs-kit build, checks included", *_spread(ours)],
+        ["what rootfs-kit adds", *_spread(added)],
+        ["ratio, pair by pair", *_spread(ratios)],
+        ["peak memory of rootfs-kit, MiB", *_spread([run["peak_mib"] for run in figures["rootfs-kit"]])],
+        ["ratio to Kata's rootfs.sh (25.5 s)", *_spread([mine / KATA_SECONDS for mine in ours])],
+    ]
+    return tabulate(rows, headers=["", "median", "min", "max"], floatfmt=".2f")
+
+
+def _spread(values: list[float]) -> tuple[float, float, float]:
+    return statistics.median(values), min(values), max(values)
+
+
+if __name__ == "__main__":
+    main()

@@ -20,7 +20,7 @@ from rootfs_kit.toml import Table, read_table
 
 DESCRIPTION = "distro.toml"
 
-# An installed wheel keeps `distros/` inside the package, a checkout beside it.
+# An installed wheel keeps `distros/` inside the package, a checkout beside it; the first that exists counts.
 BUILT_IN_DIRECTORIES = (Path(__file__).parent / "distros", Path(__file__).parent.parent / "distros")
 
 _NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -121,9 +121,9 @@ def _of_plugins() -> Iterator[Location]:
 
 
 def _built_in() -> Iterator[Location]:
-    for directory in BUILT_IN_DIRECTORIES:
-        if directory.is_dir():
-            yield from _within(directory, BUILT_IN)
+    directory = next((each for each in BUILT_IN_DIRECTORIES if each.is_dir()), None)
+    if directory is not None:
+        yield from _within(directory, BUILT_IN)
 
 
 def _within(directory: Path, found_by: str) -> Iterator[Location]:

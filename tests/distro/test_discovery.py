@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rootfs_kit import plugins
+from rootfs_kit import distro_file, plugins
 from rootfs_kit.distro import discover, find_distro
 from rootfs_kit.errors import UsageError
 from rootfs_kit.hookspecs import hookimpl
@@ -33,6 +33,16 @@ def make(directory: Path, title: str = "Made", init: str = "systemd") -> Path:
 def test_debian_is_built_in():
     assert "debian" in [distro.name for distro in discover()]
     assert find_distro("debian").found_by == "built in"
+
+
+def test_a_wheel_never_looks_beside_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    make(tmp_path / "site-packages" / "rootfs_kit" / "distros" / "ours")
+    make(tmp_path / "site-packages" / "distros" / "theirs")
+    places = (tmp_path / "site-packages" / "rootfs_kit" / "distros", tmp_path / "site-packages" / "distros")
+    monkeypatch.setattr(distro_file, "BUILT_IN_DIRECTORIES", places)
+    assert [distro.name for distro in discover()] == ["ours"]
+    monkeypatch.setattr(distro_file, "BUILT_IN_DIRECTORIES", (tmp_path / "nowhere", places[1]))
+    assert [distro.name for distro in discover()] == ["theirs"]
 
 
 def test_an_unknown_name_gets_the_nearest_and_the_list():

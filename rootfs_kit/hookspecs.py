@@ -11,14 +11,18 @@ A package names its module in the entry point group `rootfs_kit` and marks its f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pluggy
 
 if TYPE_CHECKING:
     from rootfs_kit.backends import Backend
+    from rootfs_kit.request import BuildRequest
+    from rootfs_kit.tree import RootfsEditor
+
+    GuestStep = Callable[[RootfsEditor, BuildRequest], None]
 
 PROJECT = "rootfs_kit"
 
@@ -37,8 +41,11 @@ def rootfs_kit_backends() -> list[Backend]:  # type: ignore[empty-body]
 
 
 @hookspec
-def rootfs_kit_guest_steps() -> Sequence[Any]:  # type: ignore[empty-body]
-    """Steps to run after those of `rootfs_kit/guest/`, called as they are."""
+def rootfs_kit_guest_steps() -> Sequence[GuestStep]:  # type: ignore[empty-body]
+    """Functions that change the tree after rootfs-kit's own steps and before clean-up: called with editor and request.
+
+    They write through the editor alone, and raise an error of `rootfs_kit.errors` where they cannot go on.
+    """
 
 
 @hookspec

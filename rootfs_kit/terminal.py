@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import TextIO
 
@@ -39,8 +39,13 @@ class QuietMonitor(SilentMonitor):
         self._say(f"warning: {line}")
 
     def _say(self, line: str) -> None:
-        self._stream.write(f"{shown(line)}\n")
-        self._stream.flush()
+        self._put(f"{shown(line)}\n")
+
+    def _put(self, text: str) -> None:
+        """Write at once. A terminal that was closed meanwhile is no reason to end the build untidily."""
+        with suppress(OSError):
+            self._stream.write(text)
+            self._stream.flush()
 
 
 class LineMonitor(QuietMonitor):
@@ -111,8 +116,7 @@ class BarMonitor(QuietMonitor):
         done = round(self._fraction * BAR)
         bar = "━" * done + "─" * (BAR - done)
         text = f"  {self._title} {bar} {self._fraction:4.0%}  {shown(self._what)}"
-        self._stream.write(f"\r\x1b[K{text[: shutil.get_terminal_size().columns - 1]}")
-        self._stream.flush()
+        self._put(f"\r\x1b[K{text[: shutil.get_terminal_size().columns - 1]}")
 
     def _erase(self) -> None:
-        self._stream.write("\r\x1b[K")
+        self._put("\r\x1b[K")

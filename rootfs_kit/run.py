@@ -141,6 +141,7 @@ def _run_to_the_end(command: Command, receive: Callable[[str], None]) -> int:
                 _decode_errors="surrogateescape",
                 _bg=True,
                 _bg_exc=False,
+                _new_session=True,
                 _ok_code=ANY_STATUS,
             )
         except sh.CommandNotFound:

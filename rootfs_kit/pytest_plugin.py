@@ -107,7 +107,8 @@ def known_checks(request: pytest.FixtureRequest) -> frozenset[tuple[str, str]]:
     _subject(request)
     from rootfs_kit.suite.nodes import CATALOGUE
 
-    return frozenset(request.config.stash.get(CATALOGUE, set()))
+    known: set[tuple[str, str]] = request.config.stash.get(CATALOGUE, set())
+    return frozenset(known)
 
 
 def _item(request: pytest.FixtureRequest) -> Any:

@@ -1,13 +1,14 @@
 """An overlay: only Kata's files, in a tree of somebody else's, or in a new directory to be laid over one later.
 
 A tree that is there keeps all that it has; the steps find out where things are in it. A new directory has to fit any
-base, by `cp -a`, by tar and by dracut's --include, so that it holds no directory that is a link elsewhere: no /bin,
-/lib or /lib64. Units go to /usr/lib/systemd, which systemd reads on split-usr trees too.
+base, by `cp -a --remove-destination`, by tar and by dracut's --include, so that it holds no directory that is a link
+elsewhere: no /bin, /lib or /lib64. Units go to /usr/lib/systemd, which systemd reads on split-usr trees too.
 
 With the agent as init there is one path that differs between bases. A new directory is made for merged-usr bases: the
 program is /usr/sbin/init, and /sbin a link to usr/sbin as it is in the base. Over a split-usr base (Alpine up to 3.21)
-or one without a /usr/sbin of its own (Fedora from 42 on), `cp -a` stops at that link with an error. For those, run
-`rootfs-kit overlay` on the base itself.
+or one without a /usr/sbin of its own (Fedora from 42 on), cp stops at that link with an error. For those, run
+`rootfs-kit overlay` on the base itself. A plain `cp -a` never: it writes through the links of a base, and where
+/sbin/init leads to /lib/systemd/systemd it overwrites this host's (kata-containers#430).
 
 Not done here, and done by rootfs.sh:670-701: wiping /var/lib, /var/cache, /var/log and /var/tmp; a /var/tmp that leads
 to /tmp, which over a directory of a base cannot be laid; a real /lib and /sbin; a /sbin/init that leads to systemd,

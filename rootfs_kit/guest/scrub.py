@@ -17,11 +17,11 @@ from rootfs_kit.tree.paths import join
 HOSTS = "127.0.0.1\tlocalhost\n::1\t\tlocalhost ip6-localhost ip6-loopback\n"
 
 # Emptied; the directory itself stays, with its owner and mode.
-EMPTIED = ("/var/cache", "/var/lib/apt/lists", "/run", "/tmp")
-# Files go, and directories stay for the daemons that own them, but for those of tools that no guest runs and for
-# /var/log/journal: where it exists journald keeps its journal there (journald.conf(5), Storage=auto), and in a guest
-# that is memory, or a read-only disk.
-LOGS = "/var/log"
+EMPTIED = ("/var/cache", "/var/lib/apt/lists", "/tmp")
+# Files go, and directories stay for the daemons that own them and for the links that lead there (/var/lock).
+RID_OF_FILES = ("/run", "/var/log")
+# But for the logs of tools that no guest runs, and for /var/log/journal: where that exists journald keeps its journal
+# there (journald.conf(5), Storage=auto), and in a guest it is memory, or a read-only disk.
 LOGS_OF_NOBODY = ("/var/log/apt", "/var/log/journal", "/var/log/installer", "/var/log/unattended-upgrades")
 
 # The agent, as init, and systemd both fall back to "localhost" without the first.
@@ -31,7 +31,7 @@ IDENTITIES = (
     "/var/lib/urandom/random-seed",
 )  # fmt: skip
 LEFTOVERS = (
-    "/.dockerenv", "/run/.containerenv", "/etc/.pwd.lock", "/root/.bash_history", "/root/.ash_history",
+    "/.dockerenv", "/etc/.pwd.lock", "/root/.bash_history", "/root/.ash_history",
     "/root/.wget-hsts", "/root/.lesshst", "/root/.viminfo", "/root/.cache", "/etc/apt/auth.conf",
 )  # fmt: skip
 # Keys, credentials and backups, by directory and pattern.
@@ -51,8 +51,9 @@ def scrub(editor: RootfsEditor, mode: InitMode) -> None:
     settle_var(editor)
     for directory in EMPTIED:
         empty(editor, directory)
-    empty_logs(editor)
-    for path in (*IDENTITIES, *LEFTOVERS):
+    for directory in RID_OF_FILES:
+        remove_files(editor, directory)
+    for path in (*LOGS_OF_NOBODY, *IDENTITIES, *LEFTOVERS):
         editor.remove_tree(path)
     for directory, pattern in BY_PATTERN:
         for name in editor.listdir(directory):
@@ -77,22 +78,24 @@ def settle_var(editor: RootfsEditor) -> None:
 
 
 def empty(editor: RootfsEditor, directory: str) -> None:
-    """Remove all that is in a directory; a link to one is somebody's decision, and stays as it is."""
-    entry = editor.lstat(directory)
-    if entry is None or not entry.is_directory:
-        return
-    for name in editor.listdir(directory):
-        editor.remove_tree(join(directory, name))
+    """Remove all that is in a directory."""
+    if _is_own_directory(editor, directory):
+        for name in editor.listdir(directory):
+            editor.remove_tree(join(directory, name))
 
 
-def empty_logs(editor: RootfsEditor) -> None:
-    for path in LOGS_OF_NOBODY:
-        editor.remove_tree(path)
-    top = editor.lstat(LOGS)
-    if top is not None and top.is_directory:
-        for entry in list(editor.walk(LOGS)):
+def remove_files(editor: RootfsEditor, directory: str) -> None:
+    """Remove all that is in and below a directory, except directories."""
+    if _is_own_directory(editor, directory):
+        for entry in list(editor.walk(directory)):
             if not entry.is_directory:
                 editor.remove(entry.path)
+
+
+def _is_own_directory(editor: RootfsEditor, path: str) -> bool:
+    """A link to a directory is somebody's decision: what is behind it may be more than it says."""
+    entry = editor.lstat(path)
+    return entry is not None and entry.is_directory
 
 
 def blank_machine_id(editor: RootfsEditor, mode: InitMode) -> None:

@@ -9,9 +9,6 @@ from http.client import HTTPException
 
 ANSWER_SECONDS = 10
 
-# The file that every release has in an archive, by the backend that reads it.
-INDEXES = {"mmdebstrap": "dists/{release}/InRelease"}
-
 
 def archives_of_apt(origin: str) -> tuple[str, ...]:
     """The archives of `origin` (a distribution's title) that this host's apt uses; empty where there is no apt.
@@ -35,9 +32,8 @@ def archives_of_apt(origin: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(line[2] for line in lines if len(line) == 3 and line[:2] == [origin, origin]))
 
 
-def archive_complaint(mirror: str, backend: str, release: str) -> str | None:
-    """Why the archive at `mirror` cannot serve `release`; None when it answers."""
-    index = INDEXES.get(backend, "").format(release=release)
+def archive_complaint(mirror: str, index: str) -> str | None:
+    """Why the archive at `mirror` cannot serve its file `index`; None when it answers."""
     url = f"{mirror.rstrip('/')}/{index}"
     try:
         with urllib.request.urlopen(url, timeout=ANSWER_SECONDS) as answer:

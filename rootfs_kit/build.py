@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from rootfs_kit import manifest
 from rootfs_kit.axes import Content
-from rootfs_kit.backends import Command, Plan, find_backend
+from rootfs_kit.backends import Command, Plan, Planner, find_backend
 from rootfs_kit.distro import Distro
+from rootfs_kit.engines import Engine, Workbench
 from rootfs_kit.engines.host import HostEngine
 from rootfs_kit.errors import BuildFailed, RootfsKitError
 from rootfs_kit.guest import finish, furnish
@@ -19,6 +21,7 @@ from rootfs_kit.guest.agent import Agent, resolve_agent
 from rootfs_kit.guest.inputs import require_usable_inputs
 from rootfs_kit.interrupts import interruptible
 from rootfs_kit.judgement import judge_tree
+from rootfs_kit.mirrors import Mirror, from_the_first, mirrors_of, site_to_show
 from rootfs_kit.monitor import Monitor
 from rootfs_kit.namespaces import enter_private_mounts
 from rootfs_kit.publish import copy_tree, publish
@@ -41,12 +44,11 @@ def build(request: BuildRequest, distro: Distro, monitor: Monitor) -> BuildResul
     require_safe_target(request.rootfs_dir, request.force)
     engine = HostEngine()
     backend = find_backend(distro.backend)
-    engine.require_ready(backend.plan(request, distro, Path("/")))
+    planner = partial(backend.plan, request, distro)
+    engine.require_ready(planner(site_to_show(request, distro)))
     with _workshop(request, monitor) as workshop:
-        plan = backend.plan(request, distro, workshop.made)
         with monitor.stage("installing packages"):
-            workshop.made.mkdir()
-            engine.run(plan, monitor, workshop.log)
+            plan = _install(engine, planner, mirrors_of(request, distro), workshop)
             _require_the_release(workshop.made, distro, request)
         return _finish(request, agent, distro, plan, workshop, monitor)
 
@@ -84,6 +86,22 @@ class Workshop:
     def run(self, command: Command) -> None:
         """Run a program of this host, logged with the rest of the build. Raises BuildFailed, HostLacks."""
         run(command, self.monitor, self.log)
+
+
+def _install(engine: Engine, planner: Planner, mirrors: Sequence[Mirror], workshop: Workshop) -> Plan:
+    """The distribution's packages in a tree, from the first mirror that gives them all."""
+    scratch = workshop.staging.work / "scratch"
+    bench = Workbench(workshop.made, scratch, workshop.monitor, workshop.log)
+
+    def install(mirror: Mirror) -> Plan:
+        for used in (bench.tree, scratch):
+            remove_tree(used)
+        scratch.mkdir()
+        return engine.fill(bench, planner, mirror)
+
+    plan = from_the_first(mirrors, install, workshop.monitor)
+    remove_tree(scratch)
+    return plan
 
 
 def _finish(
@@ -147,7 +165,7 @@ def _require_the_release(made: Path, distro: Distro, request: BuildRequest) -> N
     release = distro.release(request.os_version)
     found = open_rootfs(made).os_release
     named = {found.get("VERSION_ID", ""), found.get("VERSION_CODENAME", "")}
-    if found.get("ID") != distro.name or not named & set(release.words):
+    if found.get("ID") not in distro.os_release_ids or not named & set(release.words):
         raise BuildFailed(
             f"checking what the mirror gave for {distro.title} {release.title}",
             f"the tree calls itself {found.get('PRETTY_NAME') or os.fspath(made)}",

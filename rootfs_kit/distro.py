@@ -26,14 +26,49 @@ BUILT_IN = "built in"
 
 
 @dataclass(frozen=True)
+class Repository:
+    """One repository of a mirror. `path` is relative to it, with `{release}`, `{version}` and `{arch}` in it."""
+
+    name: str
+    path: str
+
+
+@dataclass(frozen=True)
+class SigningKey:
+    """A public key that packages or indexes are signed with, and the fingerprint that it must have.
+
+    The fingerprint is the OpenPGP one, or for other keys the SHA-256 digest of the file; both in hexadecimal.
+    """
+
+    file: Path
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Builder:
+    """The container image that has the package manager: a base `image`, with placeholders as in Repository, and more.
+
+    `install` is the shell command that installs `packages` there, with `{packages}` in it.
+    """
+
+    image: str
+    install: str
+    packages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Release:
-    """One release of a distribution. `name` is what its archive calls it, `version` its number, if it has one."""
+    """One release of a distribution. `name` is what its archive calls it, `version` its number, if it has one.
+
+    `repositories`, where there are any, take the place of the distribution's.
+    """
 
     name: str
     version: str = ""
     end_of_life: date | None = None
     aliases: tuple[str, ...] = ()
     without_architectures: tuple[str, ...] = ()
+    repositories: tuple[Repository, ...] = ()
 
     @property
     def title(self) -> str:
@@ -65,7 +100,8 @@ class Distro:
 
     `architectures` maps the kernel's name of a machine (`uname -m`) to the distribution's own; `trim` lists guest
     paths (glob patterns) that a guest never reads; `databases` the package manager's own state, dropped once the
-    package list is in the manifest; `mirrors` are tried in turn, empty where the backend knows its own default;
+    package list is in the manifest; `mirrors` are tried in turn, empty where the backend knows its own default, and
+    `architecture_mirrors` take their place for some machines; `ids` are what its os-release(5) may call itself;
     `found_by` says which search turned it up.
     """
 
@@ -84,6 +120,33 @@ class Distro:
     trim: tuple[str, ...] = ()
     databases: tuple[str, ...] = ()
     found_by: str = BUILT_IN
+    aliases: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
+    architecture_mirrors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    repositories: tuple[Repository, ...] = ()
+    keys: tuple[SigningKey, ...] = ()
+    builder: Builder | None = None
+
+    @property
+    def os_release_ids(self) -> tuple[str, ...]:
+        """What ID= of a tree of this distribution may say."""
+        return self.ids or (self.name,)
+
+    def mirrors_for(self, machine: str | None) -> tuple[str, ...]:
+        """The mirrors that have packages for `machine`, by the kernel's name."""
+        return self.architecture_mirrors.get(machine or "", self.mirrors)
+
+    def filled_in(self, text: str, request: BuildRequest) -> str:
+        """`text` with its placeholders replaced by what `request` asks for. Raises UsageError."""
+        release = self.release(request.os_version)
+        arch = self.architectures.get(request.arch or "", request.arch or "")
+        return text.format(release=release.name, version=release.version or release.name, arch=arch)
+
+    def repositories_for(self, request: BuildRequest, mirror: str) -> tuple[tuple[str, str], ...]:
+        """Name and address of each repository of `mirror` that a build of `request` uses. Raises UsageError."""
+        chosen = self.release(request.os_version).repositories or self.repositories
+        root = mirror.rstrip("/")
+        return tuple((each.name, f"{root}/{self.filled_in(each.path, request).lstrip('/')}") for each in chosen)
 
     def release(self, version: str | None = None) -> Release:
         """The release that `version` (a name, a number or an alias) means; None means the default.
@@ -180,12 +243,26 @@ def find_distro(name: str, paths: Sequence[str | PathLike[str]] = ()) -> Distro:
         return load_distro(Location(directory.resolve().name, directory, "named by its path"))
     locations = {location.name: location for location in locate(paths)}
     if name not in locations:
+        for location in locations.values():
+            distro = load_distro(location)
+            if name in distro.aliases:
+                return distro
         raise UsageError(
             f'looking for the distribution "{name}"',
             "there is none of that name" if name else "the name is empty",
             did_you_mean(name, locations) + f" Those that can be built: {listed(sorted(locations))}.",
         )
     return load_distro(locations[name])
+
+
+def distro_of(os_release_id: str) -> Distro | None:
+    """The distribution whose trees say ID=`os_release_id`, or None. Raises UsageError for a wrong description."""
+    from rootfs_kit.distro_file import load_distro, locate
+
+    # Reading every description takes time, and most are named as their trees say.
+    nearest_first = sorted(locate(), key=lambda location: location.name != os_release_id)
+    distros = (load_distro(location) for location in nearest_first)
+    return next((distro for distro in distros if os_release_id in distro.os_release_ids), None)
 
 
 def discover(paths: Sequence[str | PathLike[str]] = ()) -> list[Distro]:

@@ -13,7 +13,7 @@ from os import PathLike
 from pathlib import Path
 
 from rootfs_kit.axes import InitMode
-from rootfs_kit.distro import BUILT_IN, Distro, PackageRules, Release
+from rootfs_kit.distro import BUILT_IN, Builder, Distro, PackageRules, Release, Repository, SigningKey
 from rootfs_kit.errors import UsageError
 from rootfs_kit.request import FEATURES
 from rootfs_kit.toml import Table, read_table
@@ -23,22 +23,29 @@ DESCRIPTION = "distro.toml"
 # An installed wheel keeps `distros/` inside the package, a checkout beside it; the first that exists counts.
 BUILT_IN_DIRECTORIES = (Path(__file__).parent / "distros", Path(__file__).parent.parent / "distros")
 
+_FINGERPRINT = re.compile("[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._-]*")
 
 _KEYS = (
     "title",
+    "aliases",
+    "ids",
     "backend",
     "default-release",
     "init-modes",
     "components",
     "mirrors",
+    "architecture-mirrors",
+    "repository",
     "keyrings",
+    "key",
+    "builder",
     "release",
     "architectures",
     "packages",
     "trim",
 )
-_RELEASE_KEYS = ("name", "version", "aliases", "end-of-life", "without-architectures")
+_RELEASE_KEYS = ("name", "version", "aliases", "end-of-life", "without-architectures", "repository")
 
 
 @dataclass(frozen=True)
@@ -90,6 +97,12 @@ def load_distro(location: Location) -> Distro:
         trim=_guest_paths(trim, "paths"),
         databases=_guest_paths(trim, "databases"),
         found_by=location.found_by,
+        aliases=table.words("aliases", ()),
+        ids=table.words("ids", ()),
+        architecture_mirrors=_architecture_mirrors(table.table("architecture-mirrors"), architectures),
+        repositories=_repositories(table),
+        keys=tuple(_key(each, location.directory) for each in table.tables("key")),
+        builder=_builder(table),
     )
 
 
@@ -155,7 +168,48 @@ def _release(table: Table, architectures: dict[str, str]) -> Release:
         end_of_life=table.day("end-of-life"),
         aliases=table.words("aliases", ()),
         without_architectures=without,
+        repositories=_repositories(table),
     )
+
+
+def _architecture_mirrors(table: Table, architectures: dict[str, str]) -> dict[str, tuple[str, ...]]:
+    table.refuse_unknown(architectures)
+    return {machine: table.words(machine) for machine in table.data}
+
+
+def _repositories(table: Table) -> tuple[Repository, ...]:
+    return tuple(_repository(each) for each in table.tables("repository"))
+
+
+def _repository(table: Table) -> Repository:
+    table.refuse_unknown(("name", "path"))
+    return Repository(table.text("name"), _with_placeholders(table, "path"))
+
+
+def _key(table: Table, directory: Path) -> SigningKey:
+    table.refuse_unknown(("file", "fingerprint"))
+    fingerprint = table.text("fingerprint").replace(" ", "").lower()
+    if not _FINGERPRINT.fullmatch(fingerprint):
+        table.refuse("fingerprint", "it is no fingerprint", "Give 40 or 64 hexadecimal digits.")
+    return SigningKey(directory / table.text("file"), fingerprint)
+
+
+def _builder(table: Table) -> Builder | None:
+    if "builder" not in table:
+        return None
+    builder = table.table("builder")
+    builder.refuse_unknown(("image", "install", "packages"))
+    packages = builder.words("packages", ())
+    return Builder(_with_placeholders(builder, "image"), builder.text("install"), packages)
+
+
+def _with_placeholders(table: Table, key: str) -> str:
+    text = table.text(key)
+    try:
+        text.format(release="", version="", arch="")
+    except (LookupError, ValueError):
+        table.refuse(key, f'"{text}" has a placeholder that is not known', "They are {release}, {version}, {arch}.")
+    return text
 
 
 def _architectures(table: Table) -> dict[str, str]:

@@ -17,6 +17,7 @@ from rootfs_kit.archive import archive_complaint, archives_of_apt
 from rootfs_kit.backends import Tool, find_backend
 from rootfs_kit.distro import listed
 from rootfs_kit.engines.host import find_tool
+from rootfs_kit.mirrors import mirrors_of, site_to_show
 from rootfs_kit.planning import PlannedBuild
 from rootfs_kit.request import PROBE_AGENT
 from rootfs_kit.staging import LEAST_MEMORY
@@ -199,7 +200,7 @@ def _engine() -> Diagnosis:
 
 def _tools(planned: PlannedBuild) -> Iterator[Diagnosis]:
     request, distro = planned.request, planned.distro
-    plan = find_backend(distro.backend).plan(request, distro, request.rootfs_dir)
+    plan = find_backend(distro.backend).plan(request, distro, site_to_show(request, distro))
     for tool in plan.tools:
         yield _tool(tool, State.LACKING, f"building {distro.title}")
     with_modules = State.LACKING if request.kernel_modules else State.OPTIONAL
@@ -266,14 +267,16 @@ def _release(planned: PlannedBuild, today: date) -> Diagnosis:
 
 def _mirror(planned: PlannedBuild) -> Diagnosis:
     request, distro = planned.request, planned.distro
-    mirrors = (request.mirror,) if request.mirror else distro.mirrors or archives_of_apt(distro.title)
+    named = tuple(mirror for mirror in mirrors_of(request, distro) if mirror is not None)
+    mirrors = named or archives_of_apt(distro.title)
+    index = find_backend(distro.backend).index(request, distro)
     subject, purpose = f"{distro.title}'s archive", f"installing {distro.title}'s packages"
     if not mirrors:
         found = f"{distro.backend} chooses it; this host does not say which"
         return Diagnosis(subject, State.OPTIONAL, found, purpose, f"rootfs-kit doctor {distro.name} --mirror URL")
     complaints = []
     for mirror in mirrors:
-        complaint = archive_complaint(mirror, distro.backend, str(request.os_version))
+        complaint = archive_complaint(mirror, index)
         if complaint is None:
             return Diagnosis(subject, State.WELL, f"{mirror} answers", purpose)
         complaints.append(f"{mirror}: {complaint}")

@@ -15,6 +15,7 @@ from rootfs_kit.axes import InitMode
 from rootfs_kit.backends import Plan, find_backend
 from rootfs_kit.distro import Release, listed
 from rootfs_kit.knobs import BY_FIELD
+from rootfs_kit.mirrors import mirrors_of, site_to_show
 from rootfs_kit.planning import PlannedBuild, missing_inputs
 from rootfs_kit.settings import Setting
 
@@ -26,8 +27,7 @@ INIT_PROCESSES = {InitMode.SYSTEMD: "systemd", InitMode.AGENT: "kata-agent"}
 def facts(planned: PlannedBuild, today: date) -> Facts:
     """What the build `planned` would use. Raises UsageError where its backend cannot plan it."""
     request, distro = planned.request, planned.distro
-    # The commands fill a staging directory; the place that the result takes stands for it.
-    plan = find_backend(distro.backend).plan(request, distro, request.rootfs_dir)
+    plan = find_backend(distro.backend).plan(request, distro, site_to_show(request, distro))
     return {
         "format": 1,
         "distro": _distro_facts(planned, distro.release(request.os_version), today),
@@ -71,7 +71,7 @@ def _distro_facts(planned: PlannedBuild, release: Release, today: date) -> Facts
         "init_process": INIT_PROCESSES[request.init_mode],
         "init_modes": [str(mode) for mode in distro.init_modes],
         "backend": distro.backend,
-        "mirrors": [request.mirror] if request.mirror else list(distro.mirrors),
+        "mirrors": [mirror for mirror in mirrors_of(request, distro) if mirror is not None],
         "keyrings": [str(keyring) for keyring in distro.keyrings],
         "directory": str(distro.directory),
         "found_by": distro.found_by,

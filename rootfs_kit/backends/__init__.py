@@ -5,7 +5,7 @@ A plan is data: an engine (`rootfs_kit/engines/`) runs it, tests compare it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -31,19 +31,46 @@ class Command:
 
 @dataclass(frozen=True)
 class Tool:
-    """A program that a plan needs, and the package that brings it, by distribution id of the host."""
+    """A program that a plan needs, and the package that brings it, by distribution id of the host.
+
+    `fetch`, where there is one, brings the program to a host that has none: called with a directory for caches, it
+    gives the path of an executable that was verified. It raises BuildFailed.
+    """
 
     program: str
     packages: Mapping[str, str]
+    fetch: Callable[[Path], Path] | None = None
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where the commands of a plan find things, by the paths that they see: this host's, or a container's.
+
+    `tree` is an empty directory to fill, `files` the directory that the plan's own files are laid into, `mirror` the
+    address to install from; None leaves it to the package manager.
+    """
+
+    tree: Path
+    files: Path
+    mirror: str | None = None
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Commands that fill `tree`, an empty directory, with a distribution's packages."""
+    """Commands that fill the tree of a site, an empty directory, with a distribution's packages.
+
+    `files` are laid into the site's directory for them before the first command runs: content by relative path, or
+    the host's file that has it (a keyring).
+    """
 
     commands: tuple[Command, ...]
     tools: tuple[Tool, ...]
     packages: tuple[str, ...]
+    files: Mapping[str, bytes | Path] = field(default_factory=dict)
+
+
+Planner = Callable[[Site], Plan]
+"""What an engine is given: it knows the site, and this makes the plan for it."""
 
 
 class Backend(Protocol):
@@ -54,8 +81,12 @@ class Backend(Protocol):
         """What a distro.toml calls it."""
         ...
 
-    def plan(self, request: BuildRequest, distro: Distro, tree: Path) -> Plan:
+    def plan(self, request: BuildRequest, distro: Distro, site: Site) -> Plan:
         """The commands that build what `request` asks for. Pure: no I/O. Raises UsageError."""
+        ...
+
+    def index(self, request: BuildRequest, distro: Distro) -> str:
+        """The file that every mirror of the release has, relative to the mirror: what is asked to see if it answers."""
         ...
 
 

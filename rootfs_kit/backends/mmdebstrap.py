@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from rootfs_kit.backends import Command, Plan, Tool
+from rootfs_kit.backends import Command, Plan, Site, Tool
 from rootfs_kit.distro import Distro
 from rootfs_kit.request import BuildRequest
 
@@ -32,11 +30,11 @@ class Mmdebstrap:
 
     name = "mmdebstrap"
 
-    def plan(self, request: BuildRequest, distro: Distro, tree: Path) -> Plan:
-        """The call that fills `tree`; pure. Raises UsageError for a release or machine that the distro has not."""
+    def plan(self, request: BuildRequest, distro: Distro, site: Site) -> Plan:
+        """The call that fills the tree; pure. Raises UsageError for a release or machine that the distro has not."""
         release = distro.release(request.os_version)
         packages = distro.packages_for(request)
-        mirrors = (request.mirror,) if request.mirror else distro.mirrors
+        keyrings = {f"keyrings/{keyring.name}": keyring for keyring in distro.keyrings}
         architecture = (f"--architectures={distro.architectures[request.arch]}",) if request.arch else ()
         argv = (
             "mmdebstrap",
@@ -48,12 +46,15 @@ class Mmdebstrap:
             f"--include={','.join(packages)}",
             *(f"--aptopt={option}" for option in APT_OPTIONS),
             "--dpkgopt=force-unsafe-io",
-            *(f"--keyring={keyring}" for keyring in distro.keyrings),
+            *(f"--keyring={site.files / name}" for name in keyrings),
             release.name,
-            str(tree),
-            *mirrors,
+            str(site.tree),
+            *((site.mirror,) if site.mirror else ()),
         )
-        return Plan((Command(argv, self._environment(request), MILESTONES),), (MMDEBSTRAP,), packages)
+        return Plan((Command(argv, self._environment(request), MILESTONES),), (MMDEBSTRAP,), packages, keyrings)
+
+    def index(self, request: BuildRequest, distro: Distro) -> str:
+        return f"dists/{distro.release(request.os_version).name}/InRelease"
 
     @staticmethod
     def _environment(request: BuildRequest) -> dict[str, str]:

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
-from rootfs_kit.backends import Plan
+from rootfs_kit.backends import Plan, Planner
 from rootfs_kit.monitor import Monitor
 from rootfs_kit.run import Log
 
 
+@dataclass(frozen=True)
+class Workbench:
+    """What one filling of a tree has to work with: `tree` does not exist yet; `scratch` is a directory that goes."""
+
+    tree: Path
+    scratch: Path
+    monitor: Monitor
+    log: Log
+
+
 class Engine(Protocol):
-    """A place where commands are run: this host, and one day a user namespace or a container."""
+    """A place where commands are run."""
 
     @property
     def name(self) -> str: ...
@@ -19,6 +31,6 @@ class Engine(Protocol):
         """Raise HostLacks, with the command that mends it, for whatever the plan needs and this place lacks."""
         ...
 
-    def run(self, plan: Plan, monitor: Monitor, log: Log) -> None:
-        """Run the plan's commands in order. Raises BuildFailed."""
+    def fill(self, bench: Workbench, planner: Planner, mirror: str | None) -> Plan:
+        """Make `bench.tree` with what the planner's commands put into it, and say what was done. Raises BuildFailed."""
         ...

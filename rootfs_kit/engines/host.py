@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping
+from pathlib import Path
 
-from rootfs_kit.backends import Plan, Tool
+from rootfs_kit.backends import Plan, Planner, Site, Tool
+from rootfs_kit.engines import Workbench
 from rootfs_kit.errors import HostLacks
 from rootfs_kit.host import install_command
-from rootfs_kit.monitor import Monitor
-from rootfs_kit.run import DEFAULT_PATH, Log, run
+from rootfs_kit.run import DEFAULT_PATH, run
 
 
 class HostEngine:
@@ -26,15 +28,30 @@ class HostEngine:
                 "Run it with sudo.",
             )
         for tool in plan.tools:
-            if find_tool(tool) is None:
+            if tool.fetch is None and find_tool(tool) is None:
                 raise HostLacks(
                     "looking for the tools of the build", f"{tool.program} is not installed", install_command([tool])
                 )
 
-    def run(self, plan: Plan, monitor: Monitor, log: Log) -> None:
+    def fill(self, bench: Workbench, planner: Planner, mirror: str | None) -> Plan:
         """Raises BuildFailed."""
+        plan = planner(Site(bench.tree, bench.scratch / "files", mirror))
+        lay_files(plan.files, bench.scratch / "files")
+        bench.tree.mkdir()
         for command in plan.commands:
-            run(command, monitor, log)
+            run(command, bench.monitor, bench.log)
+        return plan
+
+
+def lay_files(files: Mapping[str, bytes | Path], directory: Path) -> None:
+    """Write a plan's own files where its commands will look for them."""
+    for name, content in files.items():
+        place = directory / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(content, Path):
+            shutil.copyfile(content, place)
+        else:
+            place.write_bytes(content)
 
 
 def find_tool(tool: Tool) -> str | None:

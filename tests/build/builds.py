@@ -58,6 +58,14 @@ class Mirror:
             start_new_session=True,
         )
 
+    def run(self, arguments: Sequence[str], target: Path, seconds: float = SECONDS) -> Outcome:
+        """A command line of one's own, made from `arguments()`."""
+        done = subprocess.run(
+            arguments, cwd=target.parent, env=environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            errors="surrogateescape", timeout=seconds, check=False,
+        )  # fmt: skip
+        return Outcome(done.returncode, done.stdout, done.stderr)
+
     def build(
         self,
         target: Path,

@@ -83,7 +83,7 @@ def test_a_mirror_that_does_not_answer_is_told(run: Run):
 
 @pytest.mark.parametrize("url", ["http://[::1", "http://127.0.0.1:99999/x", "file:///nowhere/at/all", "http://a b/"])
 def test_any_odd_address_is_a_complaint_and_no_crash(url: str):
-    assert archive.archive_complaint(url, "mmdebstrap", "trixie")
+    assert archive.archive_complaint(url, "dists/trixie/InRelease")
 
 
 def test_a_missing_tool_is_told_with_the_command_that_installs_it(run: Run, mirror: str, monkeypatch, tools: Path):

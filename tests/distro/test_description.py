@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
 
 from rootfs_kit.axes import InitMode
-from rootfs_kit.distro import find_distro
+from rootfs_kit.distro import Builder, SigningKey, find_distro
 from rootfs_kit.errors import UsageError
+from rootfs_kit.mirrors import mirrors_of
+from rootfs_kit.request import BuildRequest
 
 GOOD = """\
 title = "Mine"
@@ -102,3 +105,56 @@ def test_a_mistake_is_told_with_its_line(mine: Path, change: str, to: str, found
 def test_an_unknown_key_gets_the_nearest(mine: Path):
     with pytest.raises(UsageError, match='Did you mean "aliases"'):
         load(mine, GOOD.replace("aliases", "alias"))
+
+
+PLACES = """
+aliases = ["my-linux"]
+ids = ["mine-stable", "mine-rolling"]
+mirrors = ["https://mirror.example/{release}"]
+
+[architecture-mirrors]
+aarch64 = ["https://ports.example/{release}"]
+
+[[repository]]
+name = "main"
+path = "v{version}/main/{arch}"
+
+[[key]]
+file = "keys/mine.pub"
+fingerprint = "0123 4567 89AB CDEF 0123 4567 89AB CDEF 0123 4567"
+
+[builder]
+image = "mine:{version}"
+install = "pm install {packages}"
+packages = ["pm-tools"]
+
+[[release]]
+name = "one"
+"""
+
+
+def test_mirrors_repositories_keys_and_builder_are_read(mine: Path):
+    distro = load(mine, GOOD.replace('[[release]]\nname = "one"\n', PLACES, 1))
+    request = BuildRequest(mine / "out", arch="aarch64")
+    assert (distro.aliases, distro.os_release_ids) == (("my-linux",), ("mine-stable", "mine-rolling"))
+    assert mirrors_of(request, distro) == ("https://ports.example/two",)
+    assert mirrors_of(replace(request, arch="x86_64"), distro) == ("https://mirror.example/two",)
+    assert mirrors_of(replace(request, mirror="http://m.example"), distro) == ("http://m.example",)
+    assert distro.repositories_for(request, "http://m.example/") == (("main", "http://m.example/v2/main/arm64"),)
+    assert distro.keys == (SigningKey(mine / "keys/mine.pub", "0123456789abcdef" * 2 + "01234567"),)
+    assert distro.builder == Builder("mine:{version}", "pm install {packages}", ("pm-tools",))
+    assert find_distro("my-linux", [mine.parent]).name == "mine"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("v{version}/main/{arch}", "v{verion}/main", "placeholder"),
+        ("0123 4567 89AB CDEF 0123", "0123", "fingerprint"),
+        ("aarch64 = [", "aarch46 = [", "unknown key"),
+    ],
+)
+def test_a_slip_in_them_is_told(mine: Path, old: str, new: str, told: str):
+    text = GOOD.replace('[[release]]\nname = "one"\n', PLACES, 1)
+    with pytest.raises(UsageError, match=told):
+        load(mine, text.replace(old, new, 1))

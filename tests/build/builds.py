@@ -14,8 +14,8 @@ from typing import Any
 
 from tests.support.agents import stand_in_agent
 from tests.support.debian_archive import Archive
+from tests.support.surroundings import clean_environment
 
-PROJECT = Path(__file__).resolve().parents[2]
 SECONDS = 120
 MANIFEST = "var/lib/osbuilder/manifest.json"
 
@@ -49,7 +49,7 @@ class Mirror:
         return subprocess.Popen(
             [*before, *self.arguments(target, *more)],
             cwd=cwd or target.parent,
-            env={**environment(), **environ},
+            env={**clean_environment(), **environ},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -82,15 +82,6 @@ class Mirror:
             finally:
                 process.kill()
         return Outcome(process.returncode, out, err)
-
-
-def environment() -> dict[str, str]:
-    """This process's, without what would steer a build."""
-    from rootfs_kit.knobs import KNOBS
-
-    steering = {name for knob in KNOBS for name in (knob.environment, knob.switched_by) if name}
-    kept = {name: value for name, value in os.environ.items() if name not in steering}
-    return {**kept, "PYTHONPATH": str(PROJECT), "COLUMNS": "100"}
 
 
 def manifest(tree: Path) -> dict[str, Any]:

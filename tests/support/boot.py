@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from rootfs_kit.tree.agent_identity import PROBE_MARK
 
@@ -38,16 +39,21 @@ def cloud_kernel() -> Path:
     if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
         pytest.skip("needs apt-get and dpkg-deb to fetch Debian's cloud kernel")
     unpacked = cache_directory() / "cloud-kernel"
-    if not list(unpacked.glob("boot/vmlinuz-*")):
-        package = _kernel_package()
-        with_package = cache_directory() / "download"
-        with_package.mkdir(exist_ok=True)
-        done = subprocess.run(["apt-get", "download", package], cwd=with_package, capture_output=True, check=False)
-        found = sorted(with_package.glob("linux-image-*.deb"))
-        if done.returncode != 0 or not found:
-            pytest.skip("needs Debian's archive for the cloud kernel")
-        subprocess.run(["dpkg-deb", "-x", str(found[-1]), str(unpacked)], check=True)
+    with FileLock(cache_directory() / "cloud-kernel.lock"):
+        if not list(unpacked.glob("boot/vmlinuz-*")):
+            _fetch_kernel(unpacked)
     return unpacked
+
+
+def _fetch_kernel(unpacked: Path) -> None:
+    package = _kernel_package()
+    with_package = cache_directory() / "download"
+    with_package.mkdir(exist_ok=True)
+    done = subprocess.run(["apt-get", "download", package], cwd=with_package, capture_output=True, check=False)
+    found = sorted(with_package.glob("linux-image-*.deb"))
+    if done.returncode != 0 or not found:
+        pytest.skip("needs Debian's archive for the cloud kernel")
+    subprocess.run(["dpkg-deb", "-x", str(found[-1]), str(unpacked)], check=True)
 
 
 def _kernel_package() -> str:

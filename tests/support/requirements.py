@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 CLONE_NEWNS = 0x00020000
+DEBIAN_ARCHIVE = "needs root, mmdebstrap and Debian's archive"
 
 
 def needs_program(*programs: str) -> pytest.MarkDecorator:
@@ -31,7 +32,13 @@ def needs_mount_namespace() -> pytest.MarkDecorator:
 
 def needs_debian_archive() -> pytest.MarkDecorator:
     """Skip unless mmdebstrap can be used and the archive that it defaults to answers."""
-    return pytest.mark.skipif(not _debian_archive_answers(), reason="needs root, mmdebstrap and Debian's archive")
+    return pytest.mark.skipif(not _debian_archive_answers(), reason=DEBIAN_ARCHIVE)
+
+
+def require_debian_archive() -> None:
+    """Skip the calling test unless mmdebstrap can be used and the archive that it defaults to answers."""
+    if not _debian_archive_answers():
+        pytest.skip(DEBIAN_ARCHIVE)
 
 
 def third_party_data() -> Path:

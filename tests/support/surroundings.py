@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
+from rootfs_kit.knobs import KNOBS
 from rootfs_kit.planning import Planned, PlannedBuild, Said, plan_build, plan_overlay
 from rootfs_kit.surroundings import Surroundings
 
+PROJECT = Path(__file__).resolve().parents[2]
 TODAY = date(2026, 1, 15)
+
+
+def clean_environment() -> dict[str, str]:
+    """This process's, for a child that runs the checkout, without what would steer a build."""
+    steering = {name for knob in KNOBS for name in (knob.environment, knob.switched_by) if name}
+    kept = {name: value for name, value in os.environ.items() if name not in steering}
+    return {**kept, "PYTHONPATH": str(PROJECT), "COLUMNS": "100"}
 
 
 def around(cwd: Path, environ: Mapping[str, str] | None = None, *, machine: str = "x86_64") -> Surroundings:

@@ -14,7 +14,7 @@ from rootfs_kit.axes import Content
 from rootfs_kit.backends import Command, Plan, Planner, find_backend
 from rootfs_kit.distro import Distro
 from rootfs_kit.engines import Engine, Workbench
-from rootfs_kit.engines.host import HostEngine
+from rootfs_kit.engines.choice import choose_engine
 from rootfs_kit.errors import BuildFailed, RootfsKitError
 from rootfs_kit.guest import finish, furnish
 from rootfs_kit.guest.agent import Agent, resolve_agent
@@ -31,6 +31,7 @@ from rootfs_kit.staging import Staging, remove_tree, staging
 from rootfs_kit.summary import BuildResult, summarise
 from rootfs_kit.target import require_safe_target
 from rootfs_kit.tree import RootfsEditor, open_rootfs
+from rootfs_kit.user_namespace import become_root
 
 
 def build(request: BuildRequest, distro: Distro, monitor: Monitor) -> BuildResult:
@@ -42,10 +43,11 @@ def build(request: BuildRequest, distro: Distro, monitor: Monitor) -> BuildResul
     agent = resolve_agent(request)
     require_usable_inputs(request)
     require_safe_target(request.rootfs_dir, request.force)
-    engine = HostEngine()
-    backend = find_backend(distro.backend)
-    planner = partial(backend.plan, request, distro)
-    engine.require_ready(planner(site_to_show(request, distro)))
+    planner = partial(find_backend(distro.backend).plan, request, distro)
+    plan = planner(site_to_show(request, distro))
+    engine = choose_engine(request.engine, plan).engine
+    engine.require_ready(plan)
+    engine.gain_rights()
     with _workshop(request, monitor) as workshop:
         with monitor.stage("installing packages"):
             plan = _install(engine, planner, mirrors_of(request, distro), workshop)
@@ -61,6 +63,7 @@ def overlay(request: BuildRequest, monitor: Monitor) -> BuildResult:
     agent = resolve_agent(request)
     require_usable_inputs(request)
     require_safe_target(request.rootfs_dir, force=True)
+    become_root()
     with _workshop(request, monitor) as workshop:
         with monitor.stage("preparing the overlay"):
             if request.rootfs_dir.exists():

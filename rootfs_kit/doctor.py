@@ -5,22 +5,25 @@ What is optional is told and does not count: the probe agent's compiler for a bu
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 from rootfs_kit import host
 from rootfs_kit.archive import archive_complaint, archives_of_apt
-from rootfs_kit.backends import Tool, find_backend
+from rootfs_kit.backends import Plan, Tool, find_backend
 from rootfs_kit.distro import listed
+from rootfs_kit.engines.choice import choose_engine
 from rootfs_kit.engines.host import find_tool
+from rootfs_kit.errors import HostLacks
 from rootfs_kit.mirrors import mirrors_of, site_to_show
 from rootfs_kit.planning import PlannedBuild
 from rootfs_kit.request import PROBE_AGENT
 from rootfs_kit.staging import LEAST_MEMORY
+from rootfs_kit.subids import SUBGID, SUBUID, command_to_add, largest_range
 
 MEBIBYTE = 1 << 20
 
@@ -37,10 +40,6 @@ COMPILER = Tool(
         "opensuse": "gcc glibc-devel-static",
         "arch": "gcc",
     },
-)
-ID_MAPPER = Tool(
-    "newuidmap",
-    {"debian": "uidmap", "fedora": "shadow-utils", "alpine": "shadow-subids", "opensuse": "shadow", "arch": "shadow"},
 )
 EMULATORS = Tool(
     "qemu-user",
@@ -128,17 +127,13 @@ def _conclusion(diagnoses: Sequence[Diagnosis]) -> str:
 
 
 def _rights() -> Iterator[Diagnosis]:
+    """Root needs nothing else; a user needs a namespace, and ids to give files to."""
     root, namespaces = host.is_root(), host.can_make_user_namespace()
-    yield Diagnosis(
-        "rights",
-        State.WELL if root else State.LACKING,
-        "root" if root else f"{host.user_name()}, not root",
-        "the package manager and the guest's files belong to root",
-        "" if root else "sudo rootfs-kit …",
-    )
+    where_absent = State.OPTIONAL if root else State.LACKING
+    yield Diagnosis("rights", State.WELL, "root" if root else f"{host.user_name()}, not root", "whose files they are")
     yield Diagnosis(
         "user namespaces",
-        State.WELL if namespaces else State.OPTIONAL,
+        State.WELL if namespaces else where_absent,
         "can be made" if namespaces else "the kernel refuses them",
         "building without root",
         "" if namespaces else host.as_root(f"sysctl -w {host.namespace_switch()}"),
@@ -149,16 +144,17 @@ def _rights() -> Iterator[Diagnosis]:
 
 def _subordinate_ids() -> Iterator[Diagnosis]:
     user = host.user_name()
-    yield _tool(ID_MAPPER, State.OPTIONAL, "building without root, with the owners that packages want")
-    for name, option in (("subuid", "--add-subuids"), ("subgid", "--add-subgids")):
-        count = host.subid_count(Path("/etc", name), user)
-        enough = count >= host.SUBID_COUNT
+    purpose = "building without root, with the owners that packages want"
+    yield _tool(host.ID_MAPPER, State.LACKING, purpose)
+    for file in (SUBUID, SUBGID):
+        ids = largest_range(file, user, os.geteuid())
+        enough = ids is not None and ids.is_enough
         yield Diagnosis(
-            f"{name} range",
-            State.WELL if enough else State.OPTIONAL,
-            f"{count} ids for {user} in /etc/{name}",
-            "building without root, with the owners that packages want",
-            "" if enough else f"sudo usermod {option} 100000-{100000 + host.SUBID_COUNT - 1} {user}",
+            f"{file.path.name} range",
+            State.WELL if enough else State.LACKING,
+            f"{ids.count if ids else 0} ids for {user} in {file.path}",
+            purpose,
+            "" if enough else command_to_add(file, user),
         )
 
 
@@ -203,10 +199,20 @@ def _tools(planned: PlannedBuild) -> Iterator[Diagnosis]:
     plan = find_backend(distro.backend).plan(request, distro, site_to_show(request, distro))
     for tool in plan.tools:
         yield _tool(tool, State.LACKING, f"building {distro.title}")
+    yield _choice(request.engine, plan, f"building {distro.title}")
     with_modules = State.LACKING if request.kernel_modules else State.OPTIONAL
     yield _tool(DEPMOD, with_modules, "the index of --kernel-modules")
     with_probe = State.LACKING if request.agent == PROBE_AGENT else State.OPTIONAL
     yield _tool(COMPILER, with_probe, f"compiling the diagnostic agent (--agent {PROBE_AGENT})")
+
+
+def _choice(asked: str, plan: Plan, purpose: str) -> Diagnosis:
+    try:
+        choice = choose_engine(asked, plan)
+        choice.engine.require_ready(plan)
+    except HostLacks as error:
+        return Diagnosis(f"engine {asked}", State.LACKING, error.found, purpose, error.hint)
+    return Diagnosis(f"engine {asked}", State.WELL, f"{choice.engine.name}: {choice.reason}", purpose)
 
 
 def _tool(tool: Tool, where_absent: State, purpose: str) -> Diagnosis:

@@ -15,17 +15,18 @@ import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from rootfs_kit.backends import Tool
+from rootfs_kit.backends import Tool
 
 CLONE_NEWNS = 0x00020000  # linux/sched.h
 CLONE_NEWUSER = 0x10000000
 SYS_OPENAT2 = 437  # the same number on every architecture: Linux 5.6, asm-generic/unistd.h
 RESOLVE_IN_ROOT = 0x10  # linux/openat2.h
 
-SUBID_COUNT = 65536
+ID_MAPPER = Tool(
+    "newuidmap",
+    {"debian": "uidmap", "fedora": "shadow-utils", "alpine": "shadow-subids", "opensuse": "shadow", "arch": "shadow"},
+)
 
 ENGINES = ("docker", "podman")
 ENGINE_SECONDS = 15
@@ -83,7 +84,7 @@ def can_make_user_namespace() -> bool:
 
 def can_make_mount_namespace() -> bool:
     """In a user namespace of one's own, where this is not root."""
-    return _succeeds_in_child(lambda: _unshare(CLONE_NEWNS | (0 if is_root() else CLONE_NEWUSER)))
+    return _succeeds_in_child(_make_mount_namespace)
 
 
 def has_openat2() -> bool:
@@ -121,17 +122,6 @@ def user_name() -> str:
         return pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:
         return str(os.geteuid())
-
-
-def subid_count(file: Path, user: str) -> int:
-    """How many ids subuid(5) or subgid(5) gives to `user`."""
-    try:
-        lines = file.read_text().splitlines()
-    except OSError:
-        return 0
-    fields = [line.split(":") for line in lines]
-    mine = [each for each in fields if len(each) == 3 and each[0] in (user, str(os.geteuid()))]
-    return sum(int(each[2]) for each in mine if each[2].isdigit())
 
 
 def answering_engine() -> tuple[str | None, str]:
@@ -195,6 +185,19 @@ def _engine_complaint(engine: str) -> str | None:
 
 def _unshare(flags: int) -> bool:
     return bool(ctypes.CDLL(None).unshare(flags) == 0)
+
+
+def _make_mount_namespace() -> bool:
+    """AppArmor lets users make namespaces, and takes the rights away that there are in them: so use one."""
+    from rootfs_kit.namespaces import enter_private_mounts
+
+    if not is_root() and not _unshare(CLONE_NEWUSER):
+        return False
+    try:
+        enter_private_mounts()
+    except OSError:
+        return False
+    return True
 
 
 def _succeeds_in_child(attempt: Callable[[], bool]) -> bool:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import MISSING, dataclass, fields
 from enum import StrEnum
 
-from rootfs_kit.request import PROBE_AGENT, BuildRequest
-from rootfs_kit.values import Epoch, File, Files, Kind, Machine, Switch, Text, Words, shown
+from rootfs_kit.request import AUTO_ENGINE, PROBE_AGENT, BuildRequest
+from rootfs_kit.values import Epoch, File, Files, Kind, Machine, OneOf, Switch, Text, Words, shown
 
 
 class Section(StrEnum):
@@ -33,7 +33,8 @@ class Knob:
     """One thing that can be set. `field` is BuildRequest's.
 
     `environment` is osbuilder's name for it; where `switched_by` is given, that variable must say yes for
-    `environment` to count. `default_words` says in `--help` what no constant can.
+    `environment` to count. `environment_words` are variables that mean a value as soon as they hold anything; the
+    first that does counts. `default_words` says in `--help` what no constant can.
     """
 
     field: str
@@ -43,6 +44,7 @@ class Knob:
     help: str
     environment: str | None = None
     switched_by: str | None = None
+    environment_words: tuple[tuple[str, str], ...] = ()
     default_words: str | None = None
     commands: frozenset[str] = EVERYWHERE
 
@@ -83,7 +85,7 @@ class Knob:
             return f"{self.switched_by}=yes and {self.environment}"
         if self.environment and self.is_switch:
             return f"{self.environment}=yes|no"
-        return self.environment or ""
+        return self.environment or ", ".join(name for name, _ in self.environment_words)
 
     @property
     def spellings(self) -> str:
@@ -319,6 +321,15 @@ KNOBS = (
         Epoch(),
         "No time in the rootfs is later than this one, in seconds since 1970.",
         "SOURCE_DATE_EPOCH",
+    ),
+    Knob(
+        "engine",
+        Section.WORK,
+        ("--engine",),
+        OneOf((AUTO_ENGINE, "host", "userns")),
+        "Where the build runs: as root on this host, or as root of a user namespace; auto takes what this user can.",
+        environment_words=(("USE_DOCKER", "docker"), ("USE_PODMAN", "podman")),
+        commands=BUILD_ONLY,
     ),
     Knob(
         "force",

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 CLONE_NEWNS = 0x00020000
+CLONE_NEWUSER = 0x10000000
 MS_REC = 0x4000
 MS_PRIVATE = 1 << 18
 MNT_DETACH = 2
@@ -31,6 +32,14 @@ def enter_private_mounts() -> None:
     """
     _checked(_libc().unshare(CLONE_NEWNS))
     _checked(_libc().mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None))
+
+
+def enter_user_namespace() -> None:
+    """Give this process a user namespace of its own, in which no id is mapped yet. Raises OSError.
+
+    There is no way back. The kernel refuses it to a process with more than one thread (EINVAL, unshare(2)).
+    """
+    _checked(_libc().unshare(CLONE_NEWUSER))
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from rootfs_kit.axes import InitMode
 
 DEFAULT_AGENT_NAME = "kata-agent"
 PROBE_AGENT = "probe"
+AUTO_ENGINE = "auto"
 
 # What a guest may be asked to be able to do; a distribution may need packages for each.
 FEATURES = ("confidential", "modules", "policy", "seccomp", "selinux")
@@ -48,6 +49,7 @@ class BuildRequest:
     source_date_epoch: int | None = None
     overlay_dirs: tuple[Path, ...] = ()
     run_scripts: tuple[Path, ...] = ()
+    engine: str = AUTO_ENGINE
     force: bool = False
     keep_failed: bool = False
     wait: bool = True

@@ -91,7 +91,10 @@ def from_environment(environ: Mapping[str, str], base: Path, stronger: Iterable[
     skipped = frozenset(stronger)
     layer: Layer = {}
     for knob in KNOBS:
-        if knob.environment is None or knob.field in skipped:
+        if knob.field in skipped:
+            continue
+        layer.update(_of_words(knob, environ))
+        if knob.environment is None:
             continue
         switched_on = _switched_on(knob, environ, base)
         text = environ.get(knob.environment, "")
@@ -138,6 +141,14 @@ def unused_variables(environ: Mapping[str, str]) -> list[str]:
         if knob.environment and knob.switched_by
         if environ.get(knob.environment) and not environ.get(knob.switched_by)
     ]
+
+
+def _of_words(knob: Knob, environ: Mapping[str, str]) -> Layer:
+    """What a variable that only has to hold something says (`[ -n "${USE_DOCKER}" ]`, rootfs.sh:524-528)."""
+    for name, word in knob.environment_words:
+        if environ.get(name):
+            return {knob.field: Setting(word, Origin(Source.ENVIRONMENT, name))}
+    return {}
 
 
 def _switched_on(knob: Knob, environ: Mapping[str, str], base: Path) -> bool | None:

@@ -14,6 +14,8 @@ from typing import Any
 from rootfs_kit.axes import InitMode
 from rootfs_kit.backends import Plan, find_backend
 from rootfs_kit.distro import Release, listed
+from rootfs_kit.engines.choice import choose_engine
+from rootfs_kit.errors import HostLacks
 from rootfs_kit.knobs import BY_FIELD
 from rootfs_kit.mirrors import mirrors_of, site_to_show
 from rootfs_kit.planning import PlannedBuild, missing_inputs
@@ -31,6 +33,7 @@ def facts(planned: PlannedBuild, today: date) -> Facts:
     return {
         "format": 1,
         "distro": _distro_facts(planned, distro.release(request.os_version), today),
+        "engine": _engine_facts(request.engine, plan),
         "settings": _setting_facts(planned),
         "packages": [{"name": name, "for": reason} for name, reason in distro.package_reasons(request).items()],
         "tools": sorted(tool.program for tool in plan.tools),
@@ -44,7 +47,7 @@ def facts(planned: PlannedBuild, today: date) -> Facts:
 def pages(facts: Facts, width: int) -> str:
     """`facts` for a terminal that is `width` columns wide."""
     sections = [
-        (facts["distro"]["title"], _distro_page(facts["distro"], width)),
+        (facts["distro"]["title"], _distro_page(facts["distro"], facts["engine"], width)),
         ("Settings", _settings_page(facts["settings"], width)),
         ("Packages, besides what these depend on", _packages_page(facts["packages"], width)),
         (f"Commands, with {listed(facts['tools'])}", _commands_page(facts["commands"], width)),
@@ -78,6 +81,15 @@ def _distro_facts(planned: PlannedBuild, release: Release, today: date) -> Facts
     }
 
 
+def _engine_facts(asked: str, plan: Plan) -> Facts:
+    """Where it would be built and why; without a name where this host cannot."""
+    try:
+        choice = choose_engine(asked, plan)
+    except HostLacks as error:
+        return {"name": None, "reason": f"{error.found}: {error.hint}"}
+    return {"name": choice.engine.name, "reason": choice.reason}
+
+
 def _setting_facts(planned: PlannedBuild) -> list[Facts]:
     named = Setting(planned.request.distro, planned.distro_origin)
     settings = {BY_FIELD[field].key: setting for field, setting in planned.settings.items()}
@@ -105,7 +117,7 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-def _distro_page(facts: Facts, width: int) -> str:
+def _distro_page(facts: Facts, engine: Facts, width: int) -> str:
     updates = f"until {facts['end_of_life']}" if facts["end_of_life"] else "no end announced"
     rows = {
         "init process": facts["init_process"],
@@ -114,6 +126,7 @@ def _distro_page(facts: Facts, width: int) -> str:
         "init modes": " or ".join(facts["init_modes"]),
         "security updates": "ended " + facts["end_of_life"] if facts["ended"] else updates,
         "backend": facts["backend"],
+        "engine": f"{engine['name'] or 'none'} ({engine['reason']})",
         "mirrors": "\n".join(facts["mirrors"]) or f"{facts['backend']}'s own",
         "keyrings": "\n".join(facts["keyrings"]) or f"{facts['backend']}'s own",
         "described in": f"{facts['directory']} ({facts['found_by']})",

@@ -115,6 +115,30 @@ class Words:
 
 
 @dataclass(frozen=True)
+class OneOf:
+    """One of a few words."""
+
+    words: tuple[str, ...]
+
+    @property
+    def wants(self) -> str:
+        *others, last = self.words
+        return f"{', '.join(others)} or {last}"
+
+    @property
+    def metavar(self) -> str:
+        return "|".join(self.words)
+
+    def from_text(self, text: str, base: Path) -> str:
+        if text not in self.words:
+            raise BadValue(f'"{text}" is none of them')
+        return text
+
+    def from_toml(self, value: object, base: Path) -> str:
+        return self.from_text(_string(value), base)
+
+
+@dataclass(frozen=True)
 class File:
     """A path. `must_be` is "file" or "directory" for something to read, and empty for something to be made."""
 

@@ -31,6 +31,13 @@ class Engine(Protocol):
         """Raise HostLacks, with the command that mends it, for whatever the plan needs and this place lacks."""
         ...
 
+    def gain_rights(self) -> None:
+        """Let this process give files to any owner, if it cannot yet; called once, when the engine is ready.
+
+        There is no way back: whatever needs the user's own view of the host is done before. Raises HostLacks.
+        """
+        ...
+
     def fill(self, bench: Workbench, planner: Planner, mirror: str | None) -> Plan:
         """Make `bench.tree` with what the planner's commands put into it, and say what was done. Raises BuildFailed."""
         ...

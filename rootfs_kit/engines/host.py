@@ -10,7 +10,7 @@ from pathlib import Path
 from rootfs_kit.backends import Plan, Planner, Site, Tool
 from rootfs_kit.engines import Workbench
 from rootfs_kit.errors import HostLacks
-from rootfs_kit.host import install_command
+from rootfs_kit.host import install_command, is_root
 from rootfs_kit.run import DEFAULT_PATH, run
 
 
@@ -21,17 +21,16 @@ class HostEngine:
 
     def require_ready(self, plan: Plan) -> None:
         """Raises HostLacks when this is not root, or when a tool is missing."""
-        if os.geteuid() != 0:
+        if not is_root():
             raise HostLacks(
                 "starting the build",
                 "this user is not root, and the package manager must give files to other owners",
-                "Run it with sudo.",
+                "Run it with sudo, or with --engine userns.",
             )
-        for tool in plan.tools:
-            if tool.fetch is None and find_tool(tool) is None:
-                raise HostLacks(
-                    "looking for the tools of the build", f"{tool.program} is not installed", install_command([tool])
-                )
+        require_tools(plan)
+
+    def gain_rights(self) -> None:
+        """Root has them all."""
 
     def fill(self, bench: Workbench, planner: Planner, mirror: str | None) -> Plan:
         """Raises BuildFailed."""
@@ -41,6 +40,19 @@ class HostEngine:
         for command in plan.commands:
             run(command, bench.monitor, bench.log)
         return plan
+
+
+def require_tools(plan: Plan) -> None:
+    """Raise HostLacks, with the command that installs them, for the tools of `plan` that this host has not."""
+    missing = missing_tools(plan)
+    if missing:
+        names = ", ".join(tool.program for tool in missing)
+        raise HostLacks("looking for the tools of the build", f"not installed: {names}", install_command(missing))
+
+
+def missing_tools(plan: Plan) -> list[Tool]:
+    """The tools that are not installed and that nothing brings."""
+    return [tool for tool in plan.tools if tool.fetch is None and find_tool(tool) is None]
 
 
 def lay_files(files: Mapping[str, bytes | Path], directory: Path) -> None:

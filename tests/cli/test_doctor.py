@@ -171,14 +171,6 @@ def test_a_tool_that_the_hosts_distribution_does_not_package_is_told_so(monkeypa
     assert words.startswith("install mmdebstrap: no package")
 
 
-def test_ids_of_subuid_are_counted_by_name_and_by_number(tmp_path: Path):
-    file = tmp_path / "subuid"
-    file.write_text(f"alice:100000:65536\n{os.geteuid()}:300000:10\nbob:1:5\n# junk\nalice:x:y\n")
-    assert host.subid_count(file, "alice") == 65546
-    assert host.subid_count(file, "carol") == 10
-    assert host.subid_count(tmp_path / "none", "alice") == 0
-
-
 def test_rights_are_tried_out_and_not_believed():
     refused = subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False).returncode
     assert host.can_make_mount_namespace() == (refused == 0) or not host.is_root()

@@ -12,6 +12,7 @@ from rootfs_kit.config import read_config
 from rootfs_kit.errors import UsageError
 from rootfs_kit.knobs import KNOBS
 from rootfs_kit.toml import read_table
+from rootfs_kit.values import OneOf
 from tests.support.surroundings import planned_build, planned_overlay
 
 
@@ -69,6 +70,7 @@ def test_every_knob_may_stand_in_the_file(tmp_path: Path):
     for knob in KNOBS:
         values = {"arch": '"x86_64"', "mirror": '"http://mirror.example/debian"', "agent": '"probe"'}
         value = "true" if knob.is_switch else values.get(knob.field, '"word"')
+        value = f'"{knob.kind.words[0]}"' if isinstance(knob.kind, OneOf) else value
         value = "1" if knob.field == "source_date_epoch" else value
         layer = read_config(write(tmp_path, f"\n{knob.key} = {value}\n")).layer
         assert layer[knob.field].origin.name == "build.toml:2"

@@ -120,6 +120,21 @@ def test_variables_that_mean_nothing_for_an_overlay_are_left_alone(tmp_path: Pat
     assert request.distro is None
 
 
+def test_a_container_engine_is_asked_for_as_osbuilder_has_it(tmp_path: Path):
+    assert planned_build(tmp_path).request.engine == "auto"
+    assert planned_build(tmp_path, {"USE_PODMAN": "1"}).request.engine == "podman"
+    assert planned_build(tmp_path, {"USE_PODMAN": "1", "USE_DOCKER": "true"}).request.engine == "docker"
+    assert planned_build(tmp_path, {"USE_PODMAN": ""}).request.engine == "auto"
+    assert planned_build(tmp_path, {"USE_DOCKER": "1"}, engine="userns").request.engine == "userns"
+
+
+def test_a_word_that_is_none_of_the_few_is_refused_with_all_of_them(tmp_path: Path):
+    with pytest.raises(UsageError) as caught:
+        planned_build(tmp_path, engine="cloud")
+    assert caught.value.found == '"cloud" is none of them'
+    assert caught.value.hint == "--engine takes auto, host or userns."
+
+
 @given(st.text())
 def test_any_text_is_either_read_or_refused_in_words(text: str):
     for kind in (Switch(), Epoch(), Machine(), Words("names", "NAMES", "[a-z]+"), File("a path", "PATH")):

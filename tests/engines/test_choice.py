@@ -1,0 +1,42 @@
+"""Which engine is chosen, and what is said where there is none."""
+
+from __future__ import annotations
+
+import pytest
+
+from rootfs_kit import host
+from rootfs_kit.backends import Plan, Tool
+from rootfs_kit.engines import choice
+from rootfs_kit.engines.choice import choose_engine
+from rootfs_kit.errors import HostLacks
+
+PRESENT = Plan((), (Tool("sh", {}),), ())
+ABSENT = Plan((), (Tool("sh", {}), Tool("no-such-tool", {"debian": "no-such-package"})), ())
+
+
+@pytest.mark.parametrize(("root", "engine"), [(True, "host"), (False, "userns")])
+def test_tools_and_rights_decide(monkeypatch: pytest.MonkeyPatch, root: bool, engine: str):
+    monkeypatch.setattr(choice, "is_root", lambda: root)
+    chosen = choose_engine("auto", PRESENT)
+    assert chosen.engine.name == engine
+    assert chosen.reason.startswith("sh is installed, and ")
+
+
+def test_without_the_tools_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(host, "host_ids", lambda: ("debian",))
+    with pytest.raises(HostLacks) as caught:
+        choose_engine("auto", ABSENT)
+    assert caught.value.found == "not installed: no-such-tool"
+    assert caught.value.hint.endswith("apt-get install -y no-such-package")
+
+
+@pytest.mark.parametrize("name", ["host", "userns"])
+def test_an_engine_that_was_asked_for_is_taken(name: str):
+    chosen = choose_engine(name, ABSENT)
+    assert (chosen.engine.name, chosen.reason) == (name, "it was asked for")
+
+
+def test_the_host_engine_is_for_root_only(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("rootfs_kit.engines.host.is_root", lambda: False)
+    with pytest.raises(HostLacks, match="--engine userns"):
+        choose_engine("host", PRESENT).engine.require_ready(PRESENT)

@@ -19,7 +19,7 @@ from rootfs_kit.errors import BuildFailed, RootfsKitError
 from rootfs_kit.guest import finish, furnish
 from rootfs_kit.guest.agent import Agent, resolve_agent
 from rootfs_kit.guest.inputs import require_usable_inputs
-from rootfs_kit.interrupts import interruptible
+from rootfs_kit.interrupts import held, interruptible, let_through
 from rootfs_kit.judgement import judge_tree
 from rootfs_kit.mirrors import Mirror, from_the_first, mirrors_of, site_to_show
 from rootfs_kit.monitor import Monitor
@@ -132,7 +132,8 @@ def _workshop(request: BuildRequest, monitor: Monitor) -> Iterator[Workshop]:
     target = request.rootfs_dir
     with interruptible(), build_log(request.log, target.name) as log:
         private = _enter_private_mounts(monitor)
-        with staging(target, request.wait, private, monitor) as place:
+        # Signals wait while the staging directory is made and removed.
+        with held(), staging(target, request.wait, private, monitor) as place, let_through():
             # The target may have changed while this build waited for another one.
             require_safe_target(target, request.force or request.distro is None)
             workshop = Workshop(place, log, monitor)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rootfs_kit.backends import Command
 from rootfs_kit.errors import BuildFailed
+from rootfs_kit.interrupts import held
 from rootfs_kit.monitor import Monitor
 from rootfs_kit.run import Log, run
 from rootfs_kit.staging import Staging, remove_tree
@@ -32,7 +33,8 @@ def publish(staging: Staging, made: Path, monitor: Monitor, log: Log) -> None:
     """
     copy_tree(made, staging.tree, monitor, log)
     try:
-        _put_in_place(staging)
+        with held():
+            _put_in_place(staging)
     except OSError as error:
         raise BuildFailed(
             f"renaming the finished tree to {staging.target}",
@@ -53,8 +55,9 @@ def _put_in_place(staging: Staging) -> None:
         if error.errno not in (errno.EINVAL, errno.ENOSYS):
             raise
         # A file system without RENAME_EXCHANGE: two renames, the old tree never deleted in between.
-        staging.target.rename(staging.old)
+        staging.target.rename(staging.aside)
         staging.tree.rename(staging.target)
+        staging.aside.rename(staging.old)
 
 
 def _exchange(one: Path, other: Path) -> None:

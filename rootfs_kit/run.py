@@ -2,11 +2,12 @@
 
 Argument lists, never a shell; an environment that is listed here, not inherited; standard input closed; output
 streamed, line by line, to the log and the monitor. What is started dies with rootfs-kit, even with a `kill -9` of it:
-it runs in a PID namespace whose first process asks the kernel for its parent's death signal.
+it runs in a PID namespace of its own, and asks the kernel for its parent's death signal.
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shlex
 import shutil
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from rootfs_kit.backends import Command
 from rootfs_kit.errors import BuildFailed, HostLacks
+from rootfs_kit.interrupts import held, let_through
 from rootfs_kit.monitor import Monitor
 
 if TYPE_CHECKING:
@@ -31,11 +33,12 @@ INHERITED = ("HOME", "TERM", "TMPDIR", "http_proxy", "https_proxy", "ftp_proxy",
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 LAST_LINES = 20
 NOT_FOUND = 127
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
 ANY_STATUS = list(range(256))
 
 
 class Log:
-    """The whole output of a build's programs, in one file. `keep` says whether it outlives a build that went well."""
+    """The whole output of a build's programs, in one file. `keep`: it was asked for, or a message names it."""
 
     def __init__(self, path: Path, keep: bool) -> None:
         self.path = path
@@ -52,7 +55,7 @@ class Log:
 
 @contextmanager
 def build_log(asked: Path | None, name: str) -> Iterator[Log]:
-    """The log file `asked` for, or one in the directory for temporary files that a successful build removes.
+    """The log file `asked` for, or one in the directory for temporary files, which goes unless a message names it.
 
     Raises BuildFailed.
     """
@@ -63,12 +66,10 @@ def build_log(asked: Path | None, name: str) -> Iterator[Log]:
         raise BuildFailed(f"opening the log {asked}", reason, "Name a file that can be written: --log FILE.") from error
     try:
         yield log
-    except BaseException:
+    finally:
         log.close()
-        raise
-    log.close()
-    if not log.keep:
-        log.path.unlink(missing_ok=True)
+        if not log.keep:
+            log.path.unlink(missing_ok=True)
 
 
 def _temporary_log(name: str) -> Path:
@@ -93,6 +94,7 @@ def run(command: Command, monitor: Monitor, log: Log) -> None:
     program = Path(command.argv[0]).name
     if status == NOT_FOUND and shutil.which(command.argv[0], path=_environment(command)["PATH"]) is None:
         raise HostLacks(f"starting {program}", "there is no such program on PATH", f"Install {program}.")
+    log.keep = True
     raise BuildFailed(
         f"running {program}",
         f"it ended with {_how_it_ended(status)}; its last lines:\n{output.last_lines()}",
@@ -129,7 +131,7 @@ def _run_to_the_end(command: Command, receive: Callable[[str], None]) -> int:
     import sh
 
     argv = (*_leash(), *command.argv)
-    with open(os.devnull, "rb") as nothing:
+    with open(os.devnull, "rb") as nothing, held():
         try:
             running = sh.Command(argv[0])(
                 *argv[1:],
@@ -142,12 +144,14 @@ def _run_to_the_end(command: Command, receive: Callable[[str], None]) -> int:
                 _bg=True,
                 _bg_exc=False,
                 _new_session=True,
+                _preexec_fn=_end_with(os.getpid()),
                 _ok_code=ANY_STATUS,
             )
         except sh.CommandNotFound:
             return NOT_FOUND
         try:
-            running.wait()
+            with let_through():
+                running.wait()
         except sh.SignalException as ended:
             return int(ended.exit_code)
         except BaseException:
@@ -167,13 +171,24 @@ def _kill(running: sh.RunningCommand) -> None:
         pass
 
 
+def _end_with(parent: int) -> Callable[[], None]:
+    """What a child does before it becomes the command: ask to be killed when this process ends (prctl(2))."""
+
+    def tie() -> None:
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return tie
+
+
 @cache
 def _leash() -> tuple[str, ...]:
-    """What ties a command to this process's life (prctl(2) PR_SET_PDEATHSIG, pid_namespaces(7)).
+    """What ties all that a command starts to its own life, as `_end_with` ties it to ours (pid_namespaces(7)).
 
-    An empty tuple where the host does not allow namespaces: the command then ends with a signal to its group only.
+    An empty tuple where the host does not allow namespaces: what the command itself has started may then outlive it.
     """
-    leash = ("setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+    leash = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
     return leash if _works((*leash, "true")) else ()
 
 

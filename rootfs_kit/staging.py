@@ -5,6 +5,7 @@
         holder   who holds it: process id and command, for those who wait
         work/    where the tree is made: a tmpfs that only this build sees, or plain disk
         tree/    the finished tree, on the target's own file system, until one rename publishes it
+        aside/   the tree that was there before, where it takes two renames to publish the new one
         old/     the tree that was there before, until it is removed
 
 A build that was killed leaves the directory; its lock is free, and the next build of the same target clears it.
@@ -23,10 +24,11 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from rootfs_kit.errors import BuildFailed, UsageError
+from rootfs_kit.interrupts import let_through
 from rootfs_kit.monitor import Monitor
 from rootfs_kit.namespaces import tmpfs
 
-KNOWN = frozenset({"lock", "holder", "work", "tree", "old", "kept"})
+KNOWN = frozenset({"lock", "holder", "work", "tree", "aside", "old", "kept"})
 LEAST_MEMORY = 1536 * 1024 * 1024
 """Bytes of free memory below which a build works on disk."""
 
@@ -42,6 +44,10 @@ class Staging:
     @property
     def tree(self) -> Path:
         return self.directory / "tree"
+
+    @property
+    def aside(self) -> Path:
+        return self.directory / "aside"
 
     @property
     def old(self) -> Path:
@@ -64,8 +70,8 @@ def staging(target: Path, wait: bool, private_mounts: bool, monitor: Monitor) ->
     with ExitStack() as stack:
         _make_parents(stack, target.parent)
         _take_lock(stack, directory, wait, monitor)
-        _clear(directory)
-        stack.callback(_remove, directory)
+        _clear(directory, target)
+        stack.callback(_remove, directory, target)
         work = directory / "work"
         work.mkdir()
         size = _memory_to_use()
@@ -127,7 +133,8 @@ def _locked(stack: ExitStack, directory: Path, wait: bool, monitor: Monitor) -> 
                 "Wait for it, or build without --no-wait.",
             ) from None
         monitor.note(f"waiting for another build of this target: {_holder(directory)}")
-        lock.acquire()
+        with let_through():
+            lock.acquire()
     except FileNotFoundError:
         return False
     if (directory / "lock").exists():
@@ -144,15 +151,18 @@ def _holder(directory: Path) -> str:
         return "a process that has not said its name"
 
 
-def _clear(directory: Path) -> None:
-    """Remove what a build that was killed left behind."""
-    for name in ("work", "tree", "old"):
+def _clear(directory: Path, target: Path) -> None:
+    """Remove what a build left behind; but put back what one that was killed between two renames has set aside."""
+    aside = directory / "aside"
+    if aside.exists() and not target.exists():
+        aside.rename(target)
+    for name in ("work", "tree", "aside", "old"):
         remove_tree(directory / name)
 
 
-def _remove(directory: Path) -> None:
+def _remove(directory: Path, target: Path) -> None:
     """The lock goes last, while it is still held: who waits for it notices that its file is gone, and starts anew."""
-    _clear(directory)
+    _clear(directory, target)
     (directory / "holder").unlink(missing_ok=True)
     (directory / "lock").unlink(missing_ok=True)
     directory.rmdir()

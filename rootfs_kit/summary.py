@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 from rootfs_kit.axes import Content, InitMode
@@ -78,13 +79,16 @@ def _by_size(package: tuple[str, int]) -> tuple[int, str]:
 
 
 def table(result: BuildResult, width: int) -> str:
-    """The table that a build ends with, at most `width` columns wide."""
+    """The table that a build ends with, folded at `width` columns; but no path is torn, so that it can be copied."""
     from tabulate import tabulate
 
     rows = list(_rows(result))
     label = max(len(name) for name, _ in rows)
     room = max(width - label - GAP, LEAST_ROOM)
-    return tabulate(rows, tablefmt="plain", disable_numparse=True, maxcolwidths=[None, room])
+    folded = [
+        (name, "\n".join(wrap(text, room, break_long_words=False, break_on_hyphens=False))) for name, text in rows
+    ]
+    return tabulate(folded, tablefmt="plain", disable_numparse=True)
 
 
 def _rows(result: BuildResult) -> Sequence[tuple[str, str]]:

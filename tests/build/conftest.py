@@ -32,9 +32,12 @@ def mirror(archive: Archive, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 @pytest.fixture(autouse=True)
-def mounts_stay_as_they_were() -> Iterator[None]:
-    """No build may leave a mount behind on this host."""
-    before = set(Path("/proc/self/mounts").read_text().splitlines())
+def mounts_stay_as_they_were(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No build may leave a mount behind on this host; what others mount elsewhere meanwhile is theirs."""
+    before = _mounts_below(tmp_path_factory.getbasetemp())
     yield
-    after = set(Path("/proc/self/mounts").read_text().splitlines())
-    assert after - before == set()
+    assert _mounts_below(tmp_path_factory.getbasetemp()) - before == set()
+
+
+def _mounts_below(place: Path) -> set[str]:
+    return {line for line in Path("/proc/self/mounts").read_text().splitlines() if str(place) in line}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
 import subprocess
 import tempfile
 from functools import cache
@@ -18,7 +20,9 @@ int init_module(void) {{ return 0; }}
 
 @cache
 def _workshop() -> Path:
-    return Path(tempfile.mkdtemp(prefix="rootfs-kit-programs-"))
+    directory = Path(tempfile.mkdtemp(prefix="rootfs-kit-programs-"))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    return directory
 
 
 def compile_c(source: str, name: str, *flags: str) -> Path:

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -56,18 +57,21 @@ def debian_guest(
 
 def _build(target: Path, release: str, arch: str, agent_init: bool, modules: Path | None) -> None:
     agent = stand_in_agent() if arch == THIS_MACHINE else foreign_program(stand_in_agent())
-    command = [
-        sys.executable, "-m", "rootfs_kit", "build", "debian", "--quiet", "--os-version", release, "--arch", arch,
-        "--agent-bin", str(agent), "--rootfs-dir", str(target),
+    done = build_debian(
+        target, "--os-version", release, "--arch", arch, "--agent-bin", str(agent),
         *(["--agent-init"] if agent_init else []),
         *(["--kernel-modules", str(modules)] if modules else []),
-    ]  # fmt: skip
-    done = subprocess.run(
-        command, env=clean_environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=SECONDS,
-        check=False,
     )  # fmt: skip
     if done.returncode != 0:
         pytest.fail(f"the guest {target.name} could not be built:\n{done.stderr}", pytrace=False)
+
+
+def build_debian(target: Path, *options: str, before: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
+    """`rootfs-kit build debian` at `target` from Debian's archive, to its end; `before` wraps the command."""
+    return subprocess.run(
+        [*before, sys.executable, "-m", "rootfs_kit", "build", "debian", "--quiet", "-r", str(target), *options],
+        env=clean_environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=SECONDS, check=False,
+    )  # fmt: skip
 
 
 @cache

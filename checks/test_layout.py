@@ -27,7 +27,7 @@ def test_every_part_of_the_rootfs_can_be_read(rootfs: RootfsTree) -> None:
         raise CouldNotLook(
             "reading the rootfs",
             f"{len(unreadable)} parts of it cannot be read: {shown}{more}",
-            "Run the suite as a user who may read them (or as root), or judge a tar of the tree.",
+            rootfs.unreadable_hint,
         )
 
 

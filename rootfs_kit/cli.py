@@ -15,6 +15,7 @@ import click
 from rootfs_kit import __version__
 from rootfs_kit.cli_options import (
     Group,
+    archive_options,
     config_option,
     debug_option,
     distro_argument,
@@ -183,11 +184,15 @@ def overlay(config: str | None, as_json: bool, verbose: int, quiet: bool, **knob
 def check(rootfs: str, as_json: bool, verbose: int, quiet: bool, no_truncate: bool, **how: Any) -> int:
     """Judge whether ROOTFS, a directory or an archive, is fit to boot as a guest of Kata Containers.
 
+    An archive is read in place: tar or initrd (also compressed), docker-save or OCI image layout.
+
     The verdict is that of `pytest --rootfs=ROOTFS`; nothing in ROOTFS is run or changed.
 
     \b
     Examples:
       rootfs-kit check ./rootfs-debian
+      rootfs-kit check initrd.img
+      rootfs-kit check oci:./layout:tag --arch aarch64
       rootfs-kit check ./rootfs-debian --profile agent-init,modules --strict
       rootfs-kit check ./rootfs-debian --json | jq .findings
     """
@@ -223,7 +228,8 @@ def checks(identifier: str | None, format_: str) -> None:
 
 @cli.command(short_help="Describe a good rootfs, to compare others with.")
 @click.argument("rootfs", type=click.Path())
-def expect(rootfs: str) -> None:
+@archive_options
+def expect(rootfs: str, arch: str | None, max_size: int | None) -> None:
     """Print what ROOTFS, known to be good, is like, as a file for `rootfs-kit check --expect`.
 
     \b
@@ -233,7 +239,7 @@ def expect(rootfs: str) -> None:
     """
     from rootfs_kit.suite import commands
 
-    click.echo(commands.expect(rootfs), nl=False)
+    click.echo(commands.expect(rootfs, arch, max_size), nl=False)
 
 
 @cli.command(short_help="What this host lacks for a build.")

@@ -170,7 +170,25 @@ def suite_options(function: Function) -> Function:
     )
     for option in reversed(options):
         function = option(function)
-    return function
+    return archive_options(function)
+
+
+def archive_options(function: Function) -> Function:
+    """How to read a rootfs that is an archive."""
+    arch = _suite_option("arch", metavar="ARCH", help="Which image of several is meant: x86_64 or amd64, aarch64, …")
+    size = _suite_option(
+        "max-size", metavar="SIZE", callback=_as_size, help="What an archive may be decompressed to (16 GiB)."
+    )
+    return arch(size(function))
+
+
+def _as_size(context: click.Context, parameter: click.Parameter, text: str | None) -> int | None:
+    from rootfs_kit.suite.sizes import EXAMPLE, parse_size
+
+    size = parse_size(text) if text is not None else None
+    if text is not None and size is None:
+        raise click.BadParameter(f"{text} is no size: write {EXAMPLE}.")
+    return size
 
 
 class SuiteOption(click.Option):

@@ -41,6 +41,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     option("--rootfs-report", metavar="FILE", help="write the findings to FILE.json, or to FILE.sarif")
     option("--rootfs-allow-host", action="store_true", help="allow --rootfs=/, the machine that pytest runs on")
     option("--rootfs-allow-probe-agent", action="store_true", help="take rootfs-kit's probe for an agent")
+    option("--rootfs-arch", metavar="ARCH", help="which image of several is judged, by machine (x86_64 or amd64)")
+    option("--rootfs-max-size", metavar="SIZE", help="what an archive may be decompressed to (16 GiB)")
     option("--rootfs-no-truncate", action="store_true", help="show all paths of a finding, not the first five")
 
 

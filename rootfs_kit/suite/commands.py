@@ -76,12 +76,12 @@ def checks_document() -> list[dict[str, Any]]:
     ]
 
 
-def expect(rootfs: str | os.PathLike[str]) -> str:
+def expect(rootfs: str | os.PathLike[str], arch: str | None = None, max_size: int | None = None) -> str:
     """The expectations that `rootfs`, known to be good, meets; TOML. Raises UsageError, CouldNotLook."""
     from rootfs_kit.suite.expect import write_expectation
     from rootfs_kit.tree import open_rootfs
 
-    return write_expectation(open_rootfs(rootfs))
+    return write_expectation(open_rootfs(rootfs, arch=arch, max_size=max_size))
 
 
 def _explained(entry: Entry) -> str:

@@ -13,6 +13,7 @@ from rootfs_kit.errors import UsageError
 from rootfs_kit.suite.bounds import parse_bounds
 from rootfs_kit.suite.expectation import Expectation, ExpectedFile, ExpectedPackage, Waiver
 from rootfs_kit.suite.profile import parse_profile
+from rootfs_kit.suite.sizes import EXAMPLE, parse_size
 from rootfs_kit.toml import Table, read_table
 
 KEYS = (
@@ -22,8 +23,6 @@ KEYS = (
 FILE_KEYS = ("absent", "mode", "owner", "pattern", "sha256")
 WAIVER_KEYS = ("check", "path", "reason", "until")
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64", "ppc64el": "ppc64le"}
-UNITS = {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "kB": 10**3, "MB": 10**6, "GB": 10**9}
-SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)")
 TOOL_TABLE = "rootfs-kit"
 
 
@@ -173,10 +172,10 @@ def _matching(table: Table, key: str, pattern: str, wants: str) -> str:
 def _size(table: Table) -> int | None:
     if "size-budget" not in table:
         return None
-    match = SIZE.fullmatch(str(table.data["size-budget"]))
-    if match is None or match[2] not in UNITS or isinstance(table.data["size-budget"], bool):
-        table.refuse_type("size-budget", 'a number of bytes, or a size such as "300 MiB"')
-    return int(float(match[1]) * UNITS[match[2]])
+    size = parse_size(str(table.data["size-budget"]))
+    if size is None or isinstance(table.data["size-budget"], bool):
+        table.refuse_type("size-budget", EXAMPLE)
+    return size
 
 
 def _setuid(table: Table) -> frozenset[str] | None:

@@ -7,13 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rootfs_kit.errors import UsageError
+from rootfs_kit.suite.sizes import EXAMPLE, parse_size
+from rootfs_kit.tree.archives.target import parse_target
 
 REPORT_SUFFIXES = (".json", ".sarif")
 
 
 @dataclass(frozen=True)
 class SuiteOptions:
-    """What to judge, and how. `rootfs` is as the user wrote it; None means "not asked for"."""
+    """What to judge, and how. `rootfs` is as the user wrote it; None means "not asked for".
+
+    `arch` chooses from a multi-architecture image; `max_size` is how many bytes an archive may be decompressed to.
+    """
 
     rootfs: str
     profile: str | None = None
@@ -23,12 +28,14 @@ class SuiteOptions:
     allow_host: bool = False
     allow_probe_agent: bool = False
     truncate: bool = True
+    arch: str | None = None
+    max_size: int | None = None
 
     @property
     def place(self) -> Path | None:
-        """The directory that the rootfs is, links followed; None for an archive, or for what is not there."""
-        place = Path(self.rootfs)
-        return place.resolve() if place.is_dir() else None
+        """The directory or the archive that the rootfs is, links followed; None for what is not there."""
+        place = parse_target(self.rootfs).path
+        return place.resolve() if place.exists() else None
 
 
 def options_of(namespace: argparse.Namespace) -> SuiteOptions:
@@ -44,6 +51,8 @@ def options_of(namespace: argparse.Namespace) -> SuiteOptions:
         allow_host=namespace.rootfs_allow_host,
         allow_probe_agent=namespace.rootfs_allow_probe_agent,
         truncate=not namespace.rootfs_no_truncate,
+        arch=namespace.rootfs_arch,
+        max_size=_size(namespace.rootfs_max_size),
     )
     if options.report is not None:
         require_a_report(options.report)
@@ -52,6 +61,13 @@ def options_of(namespace: argparse.Namespace) -> SuiteOptions:
 
 def _path(text: str | None) -> Path | None:
     return Path(text).absolute() if text else None
+
+
+def _size(text: str | None) -> int | None:
+    size = parse_size(text) if text is not None else None
+    if text is not None and size is None:
+        raise UsageError(f"reading --rootfs-max-size {text}", "it is no size", f"Write {EXAMPLE}.")
+    return size
 
 
 def require_a_report(report: Path) -> None:

@@ -41,6 +41,8 @@ class JudgeOptions:
     allow_host: bool = False
     allow_probe_agent: bool = False
     truncate: bool = True
+    arch: str | None = None
+    max_size: int | None = None
 
 
 def judge(rootfs: str | os.PathLike[str], options: JudgeOptions | None = None) -> Verdict:

@@ -36,7 +36,7 @@ def open_subject(options: SuiteOptions, rootdir: Path | None) -> Subject:
     """
     expectation = _expectation(options, rootdir)
     request = parse_profile(options.profile or expectation.profile or AUTO)
-    tree = open_rootfs(options.rootfs)
+    tree = open_rootfs(options.rootfs, arch=options.arch, max_size=options.max_size)
     return Subject(options, tree, decide_profile(request, tree), expectation)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from rootfs_kit.tree.directory import DirectorySource
@@ -22,7 +23,29 @@ __all__ = [
     "open_rootfs",
 ]
 
+IMAGE_MARKS = ("manifest.json", "index.json")
 
-def open_rootfs(target: str | os.PathLike[str]) -> RootfsTree:
-    """The rootfs at `target`, a directory. Raises UsageError, CouldNotLook."""
-    return RootfsTree(os.fspath(target), DirectorySource(Path(target)))
+
+def open_rootfs(target: str | os.PathLike[str], *, arch: str | None = None, max_size: int | None = None) -> RootfsTree:
+    """The rootfs at `target`: a directory, a tar or initrd (also compressed), a docker-save or OCI image.
+
+    `oci:PATH:NAME` and `docker-archive:FILE:NAME` name one of several images; `arch` one for a machine. `max_size` is
+    how many bytes an archive may be decompressed to (16 GiB where it is not given).
+
+    Raises UsageError for what cannot be opened, BadArchive for an archive that is damaged, a bomb, or none at all;
+    HostLacks where there is no room to decompress it, CouldNotLook.
+    """
+    name = os.fspath(target)
+    if _is_plain_directory(name):
+        return RootfsTree(name, DirectorySource(Path(name)))
+    from rootfs_kit.tree.archives.limits import DEFAULT_LIMITS
+    from rootfs_kit.tree.archives.opening import open_source
+    from rootfs_kit.tree.archives.target import parse_target
+
+    limits = DEFAULT_LIMITS if max_size is None else replace(DEFAULT_LIMITS, unpacked=max_size)
+    return RootfsTree(name, open_source(parse_target(name), arch, limits))
+
+
+def _is_plain_directory(name: str) -> bool:
+    """Whether it is a directory that cannot be an image, so that nothing of the archives need be loaded for it."""
+    return os.path.isdir(name) and not any(os.path.exists(os.path.join(name, mark)) for mark in IMAGE_MARKS)

@@ -15,7 +15,7 @@ from rootfs_kit.tree.index import Extra, Index, Row
 from rootfs_kit.tree.openat import open_in_root
 from rootfs_kit.tree.paths import join, shown
 
-READ_HINT = "Run as a user who may read it, or judge a tar of the tree."
+READ_HINT = "Run as a user who may read it (or as root), or judge a tar of the tree."
 OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
@@ -23,6 +23,7 @@ class DirectorySource:
     """Holds the root directory open for as long as the tree is in use."""
 
     kind = "directory"
+    unreadable_hint = READ_HINT
 
     def __init__(self, root: Path) -> None:
         try:

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from rootfs_kit.tree.entry import Entry, Kind
 from rootfs_kit.tree.paths import join
 
-Extra = str | tuple[int, int] | tuple[int, int, int] | None
-"""What only some rows have: a link's text, a device's (major, minor), or (links, device, inode) of a shared file."""
+Extra = str | int | tuple[int, int] | tuple[int, int, int] | None
+"""What only some rows have: a link's text, a device's (major, minor), (links, device, inode) of a shared file, or,
+in an archive, where the content of a file begins: it serves as the inode of one that is not shared."""
 
 Row = tuple[int, int, int, int, float, Extra]
 """st_mode, uid, gid, size, mtime, extra."""
@@ -31,12 +32,14 @@ DIRECTORY_MODE = stat.S_IFDIR | 0o755
 
 
 class Index:
-    """Rows by directory and name. `unreadable` says of which paths nothing is known, and why."""
+    """Rows by directory and name. `unreadable` says of which paths nothing is known, and why; `lost` which entries an
+    archive holds that its unpacker would drop, and why: they are not in the tree."""
 
     def __init__(self, root: Row) -> None:
         self.root = root
         self.directories: dict[str, dict[str, Row]] = {"/": {}}
         self.unreadable: dict[str, str] = {}
+        self.lost: dict[str, str] = {}
 
     def root_entry(self) -> Entry:
         return entry_of("/", self.root)
@@ -72,6 +75,8 @@ def entry_of(path: str, row: Row) -> Entry:
         return Entry(path, kind, permissions, uid, gid, size, mtime)
     if isinstance(extra, str):
         return Entry(path, kind, permissions, uid, gid, size, mtime, target=extra)
+    if isinstance(extra, int):
+        return Entry(path, kind, permissions, uid, gid, size, mtime, file_id=(0, extra))
     if len(extra) == 2:
         return Entry(path, kind, permissions, uid, gid, size, mtime, device=extra)
     return Entry(path, kind, permissions, uid, gid, size, mtime, links=extra[0], file_id=extra[1:])

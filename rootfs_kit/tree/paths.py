@@ -20,6 +20,17 @@ def normalise(path: str) -> str:
     return "/" + "/".join(part for part in path.split("/") if part not in ("", "."))
 
 
+def inside(path: str) -> str:
+    """Where a guest path leads that has ".." in it, when no part is a link: never above the root."""
+    parts: list[str] = []
+    for part in normalise(path).split("/"):
+        if part == "..":
+            del parts[-1:]
+        elif part:
+            parts.append(part)
+    return "/" + "/".join(parts)
+
+
 def join(directory: str, name: str) -> str:
     return f"/{name}" if directory == "/" else f"{directory}/{name}"
 

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 MODULES = "/lib/modules"
 CHUNK = 1 << 20
-UNREADABLE_HINT = "Run as a user who may read it, or judge a tar of the tree."
 
 
 class Unreadable(NamedTuple):
@@ -39,6 +38,9 @@ class Source(Protocol):
 
     @property
     def kind(self) -> str: ...
+
+    @property
+    def unreadable_hint(self) -> str: ...
 
     def scan(self) -> Index: ...
 
@@ -62,6 +64,15 @@ class RootfsTree:
     @cached_property
     def _index(self) -> Index:
         return self._source.scan()
+
+    @property
+    def unreadable_hint(self) -> str:
+        """What to do where a part of it cannot be read."""
+        return self._source.unreadable_hint
+
+    def why_lost(self, path: str) -> str | None:
+        """Why an entry that the archive has for `path` will not be in the tree; None where there is none."""
+        return self._index.lost.get(normalise(path))
 
     @property
     def unreadable(self) -> tuple[Unreadable, ...]:
@@ -92,7 +103,7 @@ class RootfsTree:
     def _refuse_to_guess(self, directory: str, name: str) -> None:
         for path in (directory, f"{directory.rstrip('/')}/{name}"):
             if path in self._index.unreadable:
-                raise CouldNotLook(f"looking into {shown(path)}", self._index.unreadable[path], UNREADABLE_HINT)
+                raise CouldNotLook(f"looking into {shown(path)}", self._index.unreadable[path], self.unreadable_hint)
 
     def lstat(self, path: str) -> Entry | None:
         """What is at `path`; a link at its end is not followed. None where nothing is. Raises CouldNotLook."""
@@ -147,7 +158,7 @@ class RootfsTree:
             with self.open(path) as file:
                 return file.read() if limit is None else file.read(limit)
         except OSError as error:
-            raise CouldNotLook(f"reading {shown(path)}", error.strerror or str(error), UNREADABLE_HINT) from error
+            raise CouldNotLook(f"reading {shown(path)}", error.strerror or str(error), self.unreadable_hint) from error
 
     def xattrs(self, path: str) -> Mapping[str, bytes]:
         """The extended attributes of what `path` leads to. Raises CouldNotLook."""
@@ -274,7 +285,8 @@ class RootfsFile:
         """What is there, in words for a finding."""
         entry = self.entry
         if entry is None:
-            return "nothing"
+            lost = self.tree.why_lost(self.path)
+            return f"nothing; it is in the archive, but will be lost: {lost}" if lost else "nothing"
         if not entry.is_symlink:
             return f"a {entry.kind}, mode {entry.mode:04o}"
         return f"a symlink to {shown(entry.target or '')}, {self._where_it_leads()}"

@@ -44,7 +44,7 @@ def _escaped(letter: str) -> str:
     return letter.encode("unicode_escape").decode("ascii")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Resolution:
     """Where a path leads inside the root.
 
@@ -61,14 +61,17 @@ class Resolution:
     missing_at: str | None = None
 
 
-def resolve(path: str, look: Callable[[str, str], Entry | None], root: Entry) -> Resolution:
+def resolve(
+    path: str, look: Callable[[str, str], Entry | None], root: Entry, start: Entry | None = None, rest: str = ""
+) -> Resolution:
     """Follow `path` as the guest's kernel would (path_resolution(7)): "/" and ".." stop at the root.
 
-    `look(directory, name)` is the entry of that name in a directory whose path holds no link.
+    `look(directory, name)` is the entry of that name in a directory whose path holds no link. Where a part of the way
+    is known, `start` is where it ends, and `rest` what is left of `path` from there.
     """
-    waiting = _parts(path)
+    waiting = _parts(path if start is None else rest)
     chain: list[str] = []
-    here = root
+    here = start or root
     while waiting:
         name = waiting.pop()
         if not here.is_directory:

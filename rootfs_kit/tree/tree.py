@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 MODULES = "/lib/modules"
 CHUNK = 1 << 20
+MOST_REMEMBERED = 20_000
+"""Answers to `resolve` that are kept; checks ask again for hundreds of paths, and once for each link of the tree."""
 UNREADABLE_HINT = "Run as a user who may read it, or judge a tar of the tree."
 
 
@@ -79,9 +81,16 @@ class RootfsTree:
         """Where `path` leads when every link in it is followed. Raises CouldNotLook below an unreadable directory."""
         known = self._resolutions.get(path)
         if known is None:
-            known = resolve(path, self._look, self._index.root_entry())
-            self._resolutions[path] = known
+            known = self._follow(path)
+            if len(self._resolutions) < MOST_REMEMBERED:
+                self._resolutions[path] = known
         return known
+
+    def _follow(self, path: str) -> Resolution:
+        """From the directory that holds it, where `path` names that without links: deep paths are long ways."""
+        above, _, name = path.rpartition("/")
+        start = self._index.directory(above) if above else None
+        return resolve(path, self._look, self._index.root_entry(), start, name)
 
     def _look(self, directory: str, name: str) -> Entry | None:
         entry = self._index.look(directory, name)

@@ -95,6 +95,25 @@ class Finding:
     severity: Severity | None = None
 
 
+LONGEST_TEXT = 2000
+"""Characters of each text of a finding: one line of a hostile file can have millions."""
+
+
+def clip(text: str) -> str:
+    """The beginning of `text`, and how much there is more."""
+    left = len(text) - LONGEST_TEXT
+    return f"{text[:LONGEST_TEXT]}… ({left} characters more)" if left > 0 else text
+
+
+def clipped(finding: Finding) -> Finding:
+    """The finding with texts that a person can read; its path is what it is."""
+    texts = (finding.found, finding.expected, finding.at_boot, finding.mend)
+    if max(map(len, texts)) <= LONGEST_TEXT:
+        return finding
+    found, expected, at_boot, mend = map(clip, texts)
+    return Finding(finding.path, found, expected, at_boot, mend, finding.severity)
+
+
 MOST_NAMED = 5
 MOST_FINDINGS = 1000
 """Of one check: what lies beyond is counted. Nobody reads more, and a tree can be made to hold a million."""

@@ -15,6 +15,9 @@ MAX_LINKS = 40
 """Links that the kernel follows before it answers ELOOP (path_resolution(7))."""
 
 
+RUNNER_COMMAND = "##["
+
+
 def normalise(path: str) -> str:
     """`path` as an absolute guest path without empty and "." parts; ".." stays, as only the tree can say what it is."""
     return "/" + "/".join(part for part in path.split("/") if part not in ("", "."))
@@ -33,8 +36,12 @@ def basename(path: str) -> str:
 
 
 def shown(path: str) -> str:
-    """`path` as a terminal may show it: control characters, newlines and undecodable bytes escaped."""
-    return "".join(letter if letter.isprintable() else _escaped(letter) for letter in path)
+    """`path` as a terminal may show it: control characters, newlines and undecodable bytes escaped.
+
+    So is what the runner of GitHub Actions takes for a command wherever it stands in a line.
+    """
+    text = path if path.isprintable() else "".join(char if char.isprintable() else _escaped(char) for char in path)
+    return text.replace(RUNNER_COMMAND, "#\\x23[")
 
 
 def _escaped(letter: str) -> str:

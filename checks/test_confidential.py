@@ -86,7 +86,7 @@ def _json(rootfs: RootfsTree, path: str) -> Any:
         return None
     try:
         return json.loads(rootfs.read_bytes(path, limit=1 << 20))
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

@@ -51,7 +51,7 @@ def test_policy_is_in_the_agents_package(rootfs: RootfsTree) -> None:
     if not policy.is_file or not policy.size:
         pytest.skip("there is no policy: test_policy_can_be_read reports that")
     require(
-        re.search(r"^\s*package\s+agent_policy\b", policy.read_text(), re.MULTILINE) is not None,
+        re.search(r"^[^\S\n]*package[^\S\n]+agent_policy\b", policy.read_text(), re.MULTILINE) is not None,
         DEFAULT_POLICY,
         found="no line `package agent_policy`",
         expected="a policy in the package agent_policy",

@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
+from typing import Any
 
 from rootfs_kit.errors import CouldNotLook
 from rootfs_kit.tree import RootfsFile, RootfsTree
@@ -62,20 +63,36 @@ def manifest(tree: RootfsTree) -> Manifest | None:
     if not tree.exists(MANIFEST):
         return None
     try:
-        document = json.loads(tree.read_bytes(MANIFEST, limit=16 * 1024 * 1024))
-        packages = document.get("packages") or {}
-        return Manifest(
-            agent_name=str((document.get("agent") or {}).get("name") or "kata-agent"),
-            content=document.get("content"),
-            init=document.get("init"),
-            requested_packages=tuple(packages.get("requested") or ()),
-            extra_packages=tuple(packages.get("extra") or ()),
-            deleted_units=tuple(document.get("deleted_units") or ()),
-        )
-    except (ValueError, AttributeError, TypeError) as error:
+        return _manifest_of(json.loads(tree.read_bytes(MANIFEST, limit=16 * 1024 * 1024)))
+    except (ValueError, AttributeError, TypeError, RecursionError) as error:
         raise CouldNotLook(
             f"reading {MANIFEST}", f"it is not rootfs-kit's manifest: {error}", "Build the rootfs again, or remove it."
         ) from error
+
+
+def _manifest_of(document: Any) -> Manifest:
+    """Raises AttributeError or TypeError for a document of another shape."""
+    packages = document.get("packages") or {}
+    return Manifest(
+        agent_name=_word((document.get("agent") or {}).get("name")) or "kata-agent",
+        content=_word(document.get("content")),
+        init=_word(document.get("init")),
+        requested_packages=_words(packages.get("requested")),
+        extra_packages=_words(packages.get("extra")),
+        deleted_units=_words(document.get("deleted_units")),
+    )
+
+
+def _words(value: Any) -> tuple[str, ...]:
+    if value is not None and not isinstance(value, list):
+        raise TypeError("a list of names was expected")
+    return tuple(word for word in map(_word, value or ()) if word)
+
+
+def _word(value: Any) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise TypeError("a name was expected")
+    return value
 
 
 @lru_cache(maxsize=8)

@@ -8,8 +8,9 @@ it into a report) is the plugin's business.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import islice
 from typing import Any, TypeVar
 
 import pytest
@@ -77,7 +78,7 @@ def check(
     return pytest.mark.rootfs_check(info, id=id, severity=str(severity))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that is wrong, written for the person who broke it.
 
@@ -94,22 +95,60 @@ class Finding:
     severity: Severity | None = None
 
 
+LONGEST_TEXT = 2000
+"""Characters of each text of a finding: one line of a hostile file can have millions."""
+
+
+def clip(text: str) -> str:
+    """The beginning of `text`, and how much there is more."""
+    left = len(text) - LONGEST_TEXT
+    return f"{text[:LONGEST_TEXT]}… ({left} characters more)" if left > 0 else text
+
+
+def clipped(finding: Finding) -> Finding:
+    """The finding with texts that a person can read; its path is what it is."""
+    texts = (finding.found, finding.expected, finding.at_boot, finding.mend)
+    if max(map(len, texts)) <= LONGEST_TEXT:
+        return finding
+    found, expected, at_boot, mend = map(clip, texts)
+    return Finding(finding.path, found, expected, at_boot, mend, finding.severity)
+
+
+MOST_NAMED = 5
+MOST_FINDINGS = 1000
+"""Of one check: what lies beyond is counted. Nobody reads more, and a tree can be made to hold a million."""
+
+
 class RuleBroken(AssertionError):
     """A check found something; carries the findings for whoever reports them."""
 
     def __init__(self, findings: Iterable[Finding]) -> None:
         self.findings = tuple(findings)
-        super().__init__("; ".join(f"{finding.path}: {finding.found}" for finding in self.findings))
+        super().__init__("; ".join(f"{finding.path}: {finding.found}" for finding in self.findings[:MOST_NAMED]))
 
 
 def report(findings: Iterable[Finding]) -> None:
     """Fail the running check with `findings`; no findings, no failure.
 
-    Raises RuleBroken.
+    After MOST_FINDINGS the rest become one more finding, about "/", which says how many they are. Raises RuleBroken.
     """
-    collected = tuple(findings)
+    remaining = iter(findings)
+    collected = list(islice(remaining, MOST_FINDINGS))
+    collected += _counted(remaining)
     if collected:
         raise RuleBroken(collected)
+
+
+def _counted(remaining: Iterable[Finding]) -> list[Finding]:
+    """One finding for all that `remaining` holds, as grave as the gravest of them."""
+    count, last, severities = 0, None, set[Severity | None]()
+    for last in remaining:
+        count += 1
+        severities.add(last.severity)
+    if last is None:
+        return []
+    severity = severities.pop() if len(severities) == 1 else Severity.ERROR
+    return [replace(last, path="/", found=f"{count} more of the same kind", severity=severity)]
 
 
 def require(

@@ -17,6 +17,7 @@ from rootfs_kit.tree.paths import shown
 
 # A tree with more kernels, packages or files than this is an attack on the suite, not a guest.
 MOST_ITEMS = 5000
+LONGEST_ID = 300
 
 
 class Nothing:
@@ -52,7 +53,7 @@ def parametrize(metafunc: pytest.Metafunc, names: Sequence[str]) -> None:
 def _items(subject: Subject, name: str) -> list[tuple[str, Any]]:
     """The items, each with its id; one that raises where they cannot be found out."""
     try:
-        items = [(shown(text), value) for text, value in SOURCES[name](subject)]
+        items = [(shown(text[:LONGEST_ID]), value) for text, value in SOURCES[name](subject)]
     except CouldNotLook as error:
         return [("unknown", error)]
     if len(items) > MOST_ITEMS:

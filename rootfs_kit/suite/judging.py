@@ -6,14 +6,16 @@ A result travels in pytest's report as text, so that it survives the way from a 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import pytest
 
 from rootfs_kit.errors import CouldNotLook
-from rootfs_kit.suite.check import CheckInfo, Finding, RuleBroken, Severity
+from rootfs_kit.suite.check import CheckInfo, Finding, RuleBroken, Severity, clip, clipped
 from rootfs_kit.suite.expectation import Waiver, today
-from rootfs_kit.suite.nodes import check_info
+from rootfs_kit.suite.nodes import check_info, is_of_the_suite
+from rootfs_kit.suite.patience import patience
 from rootfs_kit.suite.rendering import full_text, headline
 from rootfs_kit.suite.report_text import ResultText
 from rootfs_kit.suite.subject import Subject
@@ -57,6 +59,16 @@ class Judging:
             _settle(report, result)
         return report
 
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        with _limited(item):
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        with _limited(item):
+            return (yield)
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         result = result_in(report)
@@ -90,7 +102,7 @@ class Judging:
         if hasattr(report, "wasxfail"):
             return State.WAIVED, {"reason": report.wasxfail}
         if isinstance(error, CouldNotLook):
-            return State.UNKNOWN, {"unknown": Unknown(error.doing, error.found, error.hint)}
+            return State.UNKNOWN, {"unknown": Unknown(*map(clip, (error.doing, error.found, error.hint)))}
         if isinstance(error, RuleBroken):
             return self._weigh(item, info, error.findings)
         if report.failed:
@@ -111,7 +123,7 @@ class Judging:
     def _weigh_one(self, finding: Finding, info: CheckInfo | None, waivers: list[tuple[int, Waiver]]) -> Judged:
         severity = finding.severity or (info.severity if info else Severity.ERROR)
         reasons = [_why(waiver) for _, waiver in waivers if waiver.covers(finding.path)]
-        return Judged(finding, severity, reasons[0] if reasons else None)
+        return Judged(clipped(finding), severity, reasons[0] if reasons else None)
 
     def _worst(self, findings: list[Judged]) -> State:
         counting = {judged.severity for judged in findings if judged.waiver is None}
@@ -120,6 +132,11 @@ class Judging:
         if Severity.WARN in counting:
             return State.WARNED
         return State.NOTED if counting else State.WAIVED
+
+
+def _limited(item: pytest.Item) -> AbstractContextManager[None]:
+    """The user's own tests may take their time."""
+    return patience(f"running {item.name}") if is_of_the_suite(item) else nullcontext()
 
 
 def _needs_no_traceback(item: pytest.Item, raised: pytest.ExceptionInfo[BaseException]) -> bool:

@@ -28,6 +28,11 @@ def check_info(node: pytest.Item) -> CheckInfo | None:
     return marker.args[0] if marker is not None and marker.args else None
 
 
+def is_of_the_suite(node: pytest.Item) -> bool:
+    """Whether `node` is a check that is packaged, here or in a plugin; not one among the user's own tests."""
+    return isinstance(node.getparent(pytest.Module), SuiteModule)
+
+
 class SuiteModule(pytest.Module):
     """One room of checks, imported by a name that no directory of the user's can shadow."""
 
@@ -96,7 +101,7 @@ class Collection:
         if info is not None:
             node.config.stash.setdefault(CATALOGUE, set()).add((info.id, node.nodeid))
             node.extra_keyword_matches.add(info.id)
-        if isinstance(node.getparent(pytest.Module), SuiteModule):
+        if is_of_the_suite(node):
             _drop_fixtures_of_the_user(node)
         return (info is None or self._applies(info)) and not asks_for_nothing(node)
 

@@ -42,7 +42,8 @@ def result_lines(result: Result, truncate: bool = True) -> list[str]:
     if result.unknown is not None:
         return _unknown_lines(result.unknown)
     if not result.findings:
-        return [shown(line) for line in result.reason.splitlines()]
+        # The runner of GitHub Actions takes a line that begins with two colons for a command.
+        return [f"  | {shown(line)}" for line in result.reason.splitlines()]
     lines = list(finding_lines(result.findings, truncate))
     return [*lines, f"  rule      {result.source}"] if result.source else lines
 

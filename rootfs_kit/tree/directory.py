@@ -11,9 +11,10 @@ from typing import BinaryIO
 
 from rootfs_kit.errors import CouldNotLook, NotARegularFile, UsageError
 from rootfs_kit.tree.entry import Entry
-from rootfs_kit.tree.index import Extra, Index, Row
+from rootfs_kit.tree.index import Index
 from rootfs_kit.tree.openat import open_in_root
-from rootfs_kit.tree.paths import join, shown
+from rootfs_kit.tree.paths import shown
+from rootfs_kit.tree.scan import scan_directory
 
 READ_HINT = "Run as a user who may read it (or as root), or judge a tar of the tree."
 OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -41,37 +42,7 @@ class DirectorySource:
 
     def scan(self) -> Index:
         """Every entry below the root. What cannot be entered is noted; what vanishes meanwhile was never there."""
-        index = Index(row_of(os.fstat(self._root), None))
-        waiting = ["/"]
-        while waiting:
-            path = waiting.pop()
-            try:
-                index.directories[path] = self._scan_directory(path, index, waiting)
-            except FileNotFoundError:
-                continue
-            except OSError as error:
-                index.unreadable[path] = error.strerror or str(error)
-        return index
-
-    def _scan_directory(self, path: str, index: Index, waiting: list[str]) -> dict[str, Row]:
-        rows: dict[str, Row] = {}
-        descriptor = open_in_root(self._root, path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-        try:
-            with os.scandir(descriptor) as listing:
-                for found in listing:
-                    try:
-                        status = found.stat(follow_symlinks=False)
-                        rows[found.name] = row_of(status, _link_text(descriptor, found.name, status))
-                    except FileNotFoundError:
-                        continue
-                    except OSError as error:
-                        index.unreadable[join(path, found.name)] = error.strerror or str(error)
-                        continue
-                    if stat.S_ISDIR(status.st_mode):
-                        waiting.append(join(path, found.name))
-        finally:
-            os.close(descriptor)
-        return rows
+        return scan_directory(self._root)
 
     def open(self, entry: Entry) -> BinaryIO:
         """The content of a regular file. Raises CouldNotLook, NotARegularFile."""
@@ -100,18 +71,3 @@ class DirectorySource:
             raise CouldNotLook(
                 f"reading the extended attributes of {shown(entry.path)}", error.strerror or str(error), READ_HINT
             ) from error
-
-
-def _link_text(directory: int, name: str, status: os.stat_result) -> str | None:
-    return os.readlink(name, dir_fd=directory) if stat.S_ISLNK(status.st_mode) else None
-
-
-def row_of(status: os.stat_result, target: str | None) -> Row:
-    """What the index keeps of a `lstat`."""
-    mode = status.st_mode
-    extra: Extra = target
-    if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
-        extra = (os.major(status.st_rdev), os.minor(status.st_rdev))
-    elif stat.S_ISREG(mode) and status.st_nlink > 1:
-        extra = (status.st_nlink, status.st_dev, status.st_ino)
-    return (mode, status.st_uid, status.st_gid, status.st_size, status.st_mtime, extra)

@@ -18,11 +18,12 @@ from types import TracebackType
 from typing import BinaryIO
 
 from rootfs_kit.errors import BuildFailed, CouldNotLook, NotARegularFile, UsageError
-from rootfs_kit.tree.directory import OPEN_FLAGS, row_of
+from rootfs_kit.tree.directory import OPEN_FLAGS
 from rootfs_kit.tree.entry import Entry
 from rootfs_kit.tree.index import entry_of
 from rootfs_kit.tree.openat import DIRECTORY, open_in_root
 from rootfs_kit.tree.paths import Resolution, basename, join, normalise, parent, resolve, shown
+from rootfs_kit.tree.scan import row_of
 
 EDIT_HINT = "Check the rights and the free space of the directory that the rootfs is built in."
 

@@ -13,8 +13,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import islice
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
+from rootfs_kit.errors import CouldNotLook
 from rootfs_kit.tree.elf_layout import (
     MAGIC,
     CorruptElf,
@@ -42,7 +43,13 @@ HEAD_SIZE = 4096
 CHUNK = 1 << 20
 # Far above what any library has; a damaged count must not keep the reader busy for hours.
 MOST_ENTRIES = 10_000
+MOST_DIRECTORIES = 1000
 SMALLEST_TAG = 8
+PATH_MAX = 4096
+"""limits.h; the kernel refuses a longer name of a loader (fs/binfmt_elf.c)."""
+MOST_READ = 64 << 20
+LEAST_READ = 64
+"""Bytes: what one file may have read of it in all, and what each reading counts for at least."""
 
 PT_LOAD, PT_DYNAMIC, PT_INTERP, PT_GNU_STACK = 1, 2, 3, 0x6474E551
 PF_X = 1
@@ -144,6 +151,8 @@ class ElfFile:
         segment = self._segment(PT_INTERP)
         if segment is None:
             return None
+        if segment.size > PATH_MAX:
+            raise corrupt(self.name, f"the name of its loader has {segment.size} bytes, which no kernel takes")
         text = read_exactly(self.header, segment.offset, segment.size, self._read_at)
         return os.fsdecode(text.partition(b"\0")[0])
 
@@ -222,7 +231,7 @@ class ElfFile:
             return Dynamic()
         sections = self.sections
         with self._open() as stream, _complaining(self.name):
-            return _read_dynamic(stream, segment, sections)
+            return _read_dynamic(cast("BinaryIO", _Measured(stream, self.name)), segment, sections)
 
     def strings_contain(self, needle: bytes) -> bool:
         """Whether the file holds these bytes anywhere; read in pieces of one MiB."""
@@ -270,10 +279,28 @@ def _complaining(name: str) -> Iterator[None]:
     """
     try:
         yield
-    except (CorruptElf, OSError):
+    except (CouldNotLook, OSError):
         raise
     except Exception as error:
         raise corrupt(name, f"its dynamic section makes no sense ({type(error).__name__}: {error})") from error
+
+
+class _Measured:
+    """A stream that ends in CorruptElf once more was read than a sound file has to tell.
+
+    Names may overlap: a megabyte without a NUL, named ten thousand times, is ten gigabytes of text.
+    """
+
+    def __init__(self, stream: BinaryIO, name: str) -> None:
+        self.seek, self.tell, self._read, self._name = stream.seek, stream.tell, stream.read, name
+        self._left = MOST_READ
+
+    def read(self, size: int = -1) -> bytes:
+        content = self._read(min(size, MOST_READ) if size >= 0 else MOST_READ)
+        self._left -= max(len(content), LEAST_READ)
+        if self._left < 0:
+            raise corrupt(self._name, "its parts refer to each other without end")
+        return content
 
 
 def _read_dynamic(stream: BinaryIO, segment: Segment, sections: tuple[Section, ...]) -> Dynamic:
@@ -303,7 +330,10 @@ def _read_dynamic(stream: BinaryIO, segment: Segment, sections: tuple[Section, .
 
 
 def _directories(lists: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(directory for text in lists for directory in text.split(":") if directory)
+    found = tuple(part for text in lists for part in text.split(":", MOST_DIRECTORIES) if part)
+    if len(found) > MOST_DIRECTORIES:
+        raise ValueError(f"more than {MOST_DIRECTORIES} directories to search")
+    return found
 
 
 def _versions_needed(elf: Any, number: int | None) -> Mapping[str, tuple[str, ...]]:

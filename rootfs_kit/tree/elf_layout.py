@@ -22,6 +22,8 @@ LARGEST_HEADER = 64
 SECTION_COUNT_ELSEWHERE = 0
 NAMES_INDEX_ELSEWHERE = 0xFFFF
 NO_BITS = 8
+# A table of headers, a table of names: those of the largest kernels have some megabytes.
+LARGEST_PART = 64 << 20
 
 # Gives `size` bytes from `offset` on, fewer at the end of the file.
 ReadAt = Callable[[int, int], bytes]
@@ -154,6 +156,8 @@ def find_section(header: ElfHeader, name: bytes, read_at: ReadAt) -> Section | N
 
 def read_exactly(header: ElfHeader, offset: int, size: int, read_at: ReadAt) -> bytes:
     """`size` bytes from `offset` on. Raises CorruptElf when the file ends before that."""
+    if size > LARGEST_PART:
+        raise corrupt(header.name, f"its headers speak of a part of {size} bytes")
     content = read_at(offset, size)
     if len(content) != size:
         raise corrupt(header.name, f"it ends before byte {offset + size}, which its headers speak of")

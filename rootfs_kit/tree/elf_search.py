@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 LD_SO_CONF = "/etc/ld.so.conf"
 LD_SO_CACHE = "/etc/ld.so.cache"
+MOST_INCLUDES = 100
+LARGEST_LOADER = 64 << 20
 MUSL_LOADER = re.compile(r"ld-musl-(.+)\.so\.1$")
 MUSL_DEFAULT = ("/lib", "/usr/local/lib", "/usr/lib")
 # Names that musl takes for itself whatever comes behind the dot (ldso/dynlink.c, load_library).
@@ -134,7 +136,7 @@ def _configured(tree: RootfsTree) -> tuple[str, ...]:
 
 
 def _configured_in(tree: RootfsTree, file: str, seen: set[str]) -> Iterator[str]:
-    if file in seen or not tree.file(file).is_file:
+    if file in seen or len(seen) >= MOST_INCLUDES or not tree.file(file).is_file:
         return
     seen.add(file)
     for line in tree.file(file).read_text().split("\n"):
@@ -164,7 +166,7 @@ def _builtin(tree: RootfsTree, program: ElfFile) -> tuple[str, ...]:
     loader = program.interpreter
     if loader is None or not tree.file(loader).is_file:
         return candidates
-    content = tree.read_bytes(loader)
+    content = tree.read_bytes(loader, LARGEST_LOADER)
     known = tuple(one for one in candidates if f"\0{one}/\0".encode() in content)
     return known or candidates
 

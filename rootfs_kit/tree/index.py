@@ -10,7 +10,7 @@ import stat
 from collections.abc import Iterator
 
 from rootfs_kit.tree.entry import Entry, Kind
-from rootfs_kit.tree.paths import join
+from rootfs_kit.tree.paths import basename, join, parent
 
 Extra = str | int | tuple[int, int] | tuple[int, int, int] | None
 """What only some rows have: a link's text, a device's (major, minor), (links, device, inode) of a shared file, or,
@@ -48,6 +48,12 @@ class Index:
         """The entry `name` of `directory`, a path without links in it."""
         row = self.directories.get(directory, {}).get(name)
         return entry_of(join(directory, name), row) if row is not None else None
+
+    def directory(self, path: str) -> Entry | None:
+        """The directory at exactly `path`, where that is spelt without links and was listed."""
+        if path not in self.directories:
+            return None
+        return self.root_entry() if path == "/" else self.look(parent(path), basename(path))
 
     def names(self, directory: str) -> list[str]:
         return sorted(self.directories.get(directory, ()))

@@ -17,6 +17,9 @@ MAJOR_VERSION = 2
 HEADER = struct.Struct(">III")
 NUMBER = struct.Struct(">I")
 OFFSET = 0x0FFFFFFF
+# Nodes may overlap, so that a small file can be made to hold more text than any memory.
+MOST_TEXT = 64 << 20
+LONGEST_KEY = 4096
 HAS_PREFIX, HAS_VALUES, HAS_CHILDREN = 0x80000000, 0x40000000, 0x20000000
 
 
@@ -36,12 +39,15 @@ def read_index(content: bytes, name: str) -> dict[str, tuple[str, ...]]:
     try:
         return {os.fsdecode(key): values for key, values in _nodes(content, root)}
     except (struct.error, IndexError, ValueError) as error:
-        raise _corrupt(name, "it refers to places beyond its end, or to one node twice") from error
+        raise _corrupt(
+            name, "it refers to places beyond its end, to one node twice, or to the same texts again and again"
+        ) from error
 
 
 def _nodes(content: bytes, root: int) -> Iterator[tuple[bytes, tuple[str, ...]]]:
     """All nodes with values, depth first. A node that two others lead to would be a loop or a bomb: ValueError."""
     waiting, seen = [(root, b"")], set[int]()
+    left = MOST_TEXT
     while waiting:
         reference, key = waiting.pop()
         position = reference & OFFSET
@@ -54,8 +60,14 @@ def _nodes(content: bytes, root: int) -> Iterator[tuple[bytes, tuple[str, ...]]]
         if reference & HAS_CHILDREN:
             children, position = _children(content, position)
             waiting.extend((child, key + bytes([letter])) for letter, child in children)
+        if len(key) > LONGEST_KEY:
+            raise ValueError(position)
         if reference & HAS_VALUES:
-            yield key, _values(content, position)
+            values = _values(content, position)
+            left -= len(key) + sum(map(len, values))
+            if left < 0:
+                raise ValueError(position)
+            yield key, values
 
 
 def _children(content: bytes, position: int) -> tuple[list[tuple[int, int]], int]:

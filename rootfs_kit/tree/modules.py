@@ -34,6 +34,7 @@ SECONDS_PER_MIB = {".xz": 0.065, ".gz": 0.011, ".zst": 0.006}
 SECONDS_PER_FILE = 0.0002
 PATIENCE = 0.5
 MOST_OF_A_KIND = 5
+LARGEST_INDEX = 64 << 20
 # Kernels run programs of their small sibling too, so that a tree's programs may be of the one and modules of the other.
 RUNS_ALSO = {"x86_64": "i686", "aarch64": "armv7l", "ppc64": "ppc", "s390x": "s390", "mips64": "mips"}
 
@@ -277,7 +278,7 @@ class ModuleTree:
             yield ModuleProblem(ProblemKind.INDEX_MISSING, path, "is not there; kmod's modprobe reads nothing else")
             return
         try:
-            index = read_index(self._tree.read_bytes(path), shown(path))
+            index = read_index(self._tree.read_bytes(path, LARGEST_INDEX), shown(path))
         except CorruptIndex as error:
             yield ModuleProblem(ProblemKind.INDEX_CORRUPT, path, error.found)
             return

@@ -15,6 +15,9 @@ MAX_LINKS = 40
 """Links that the kernel follows before it answers ELOOP (path_resolution(7))."""
 
 
+RUNNER_COMMAND = "##["
+
+
 def normalise(path: str) -> str:
     """`path` as an absolute guest path without empty and "." parts; ".." stays, as only the tree can say what it is."""
     return "/" + "/".join(part for part in path.split("/") if part not in ("", "."))
@@ -44,8 +47,12 @@ def basename(path: str) -> str:
 
 
 def shown(path: str) -> str:
-    """`path` as a terminal may show it: control characters, newlines and undecodable bytes escaped."""
-    return "".join(letter if letter.isprintable() else _escaped(letter) for letter in path)
+    """`path` as a terminal may show it: control characters, newlines and undecodable bytes escaped.
+
+    So is what the runner of GitHub Actions takes for a command wherever it stands in a line.
+    """
+    text = path if path.isprintable() else "".join(char if char.isprintable() else _escaped(char) for char in path)
+    return text.replace(RUNNER_COMMAND, "#\\x23[")
 
 
 def _escaped(letter: str) -> str:
@@ -55,7 +62,7 @@ def _escaped(letter: str) -> str:
     return letter.encode("unicode_escape").decode("ascii")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Resolution:
     """Where a path leads inside the root.
 
@@ -72,14 +79,17 @@ class Resolution:
     missing_at: str | None = None
 
 
-def resolve(path: str, look: Callable[[str, str], Entry | None], root: Entry) -> Resolution:
+def resolve(
+    path: str, look: Callable[[str, str], Entry | None], root: Entry, start: Entry | None = None, rest: str = ""
+) -> Resolution:
     """Follow `path` as the guest's kernel would (path_resolution(7)): "/" and ".." stop at the root.
 
-    `look(directory, name)` is the entry of that name in a directory whose path holds no link.
+    `look(directory, name)` is the entry of that name in a directory whose path holds no link. Where a part of the way
+    is known, `start` is where it ends, and `rest` what is left of `path` from there.
     """
-    waiting = _parts(path)
+    waiting = _parts(path if start is None else rest)
     chain: list[str] = []
-    here = root
+    here = start or root
     while waiting:
         name = waiting.pop()
         if not here.is_directory:

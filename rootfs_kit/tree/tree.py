@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol
 
@@ -24,6 +25,30 @@ if TYPE_CHECKING:
 
 MODULES = "/lib/modules"
 CHUNK = 1 << 20
+MOST_REMEMBERED = 20_000
+"""Answers to `resolve` that are kept; checks ask again for hundreds of paths, and once for each link of the tree."""
+MOST_BYTES = 512 << 20
+"""Bytes of a file that are ever read into memory: agents with debug information come near it."""
+MOST_TEXT = 16 << 20
+"""The same for text, of which every line becomes an object; the largest in a guest are the lists of modules."""
+MOST_HASHED = (4 << 30) - 1
+"""The largest file that an initrd can hold (cpio's newc format writes sizes with eight hexadecimal digits)."""
+
+
+@contextmanager
+def _read_errors(path: str, hint: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise CouldNotLook(f"reading {shown(path)}", error.strerror or str(error), hint) from error
+
+
+def _too_large(path: str, most: int) -> CouldNotLook:
+    return CouldNotLook(
+        f"reading {shown(path)}",
+        f"it has more than the {most} bytes that are ever read of such a file",
+        "Look at what it is: no guest needs a file like that.",
+    )
 
 
 class Unreadable(NamedTuple):
@@ -90,9 +115,16 @@ class RootfsTree:
         """Where `path` leads when every link in it is followed. Raises CouldNotLook below an unreadable directory."""
         known = self._resolutions.get(path)
         if known is None:
-            known = resolve(path, self._look, self._index.root_entry())
-            self._resolutions[path] = known
+            known = self._follow(path)
+            if len(self._resolutions) < MOST_REMEMBERED:
+                self._resolutions[path] = known
         return known
+
+    def _follow(self, path: str) -> Resolution:
+        """From the directory that holds it, where `path` names that without links: deep paths are long ways."""
+        above, _, name = path.rpartition("/")
+        start = self._index.directory(above) if above else None
+        return resolve(path, self._look, self._index.root_entry(), start, name)
 
     def _look(self, directory: str, name: str) -> Entry | None:
         entry = self._index.look(directory, name)
@@ -153,12 +185,42 @@ class RootfsTree:
         return self._source.open(resolution.entry)
 
     def read_bytes(self, path: str, limit: int | None = None) -> bytes:
-        """The content of a regular file, at most its first `limit` bytes. Raises CouldNotLook, NotARegularFile."""
-        try:
-            with self.open(path) as file:
-                return file.read() if limit is None else file.read(limit)
-        except OSError as error:
-            raise CouldNotLook(f"reading {shown(path)}", error.strerror or str(error), self.unreadable_hint) from error
+        """The content of a regular file, at most its first `limit` bytes.
+
+        Raises CouldNotLook, also for a whole file of more than MOST_BYTES, and NotARegularFile.
+        """
+        return self._read_whole(path, MOST_BYTES) if limit is None else self._read(path, limit)
+
+    def read_text(self, path: str) -> str:
+        """UTF-8 with undecodable bytes kept as surrogates.
+
+        Raises CouldNotLook, also for a file of more than MOST_TEXT bytes, and NotARegularFile.
+        """
+        return self._read_whole(path, MOST_TEXT).decode("utf-8", "surrogateescape")
+
+    def sha256(self, path: str) -> str:
+        """Hexadecimal digest of the content. Raises as `read_bytes`, for a file of more than MOST_HASHED bytes."""
+        digest = hashlib.sha256()
+        left = MOST_HASHED
+        with self.open(path) as file, _read_errors(path, self.unreadable_hint):
+            while chunk := file.read(CHUNK):
+                digest.update(chunk)
+                left -= len(chunk)
+                if left < 0:
+                    raise _too_large(path, MOST_HASHED)
+        return digest.hexdigest()
+
+    def _read_whole(self, path: str, most: int) -> bytes:
+        """All of a file; it may have grown since it was looked at, so one byte more is asked for."""
+        entry = self.resolve(path).entry
+        content = self._read(path, most + 1) if entry is None or entry.size <= most else None
+        if content is None or len(content) > most:
+            raise _too_large(path, most)
+        return content
+
+    def _read(self, path: str, limit: int) -> bytes:
+        with self.open(path) as file, _read_errors(path, self.unreadable_hint):
+            return file.read(limit)
 
     def xattrs(self, path: str) -> Mapping[str, bytes]:
         """The extended attributes of what `path` leads to. Raises CouldNotLook."""
@@ -271,15 +333,11 @@ class RootfsFile:
 
     def read_text(self) -> str:
         """UTF-8 with undecodable bytes kept as surrogates. Raises CouldNotLook, NotARegularFile."""
-        return self.read_bytes().decode("utf-8", "surrogateescape")
+        return self.tree.read_text(self.path)
 
     def sha256(self) -> str:
         """Hexadecimal digest of the content. Raises CouldNotLook, NotARegularFile."""
-        digest = hashlib.sha256()
-        with self.tree.open(self.path) as file:
-            while chunk := file.read(CHUNK):
-                digest.update(chunk)
-        return digest.hexdigest()
+        return self.tree.sha256(self.path)
 
     def describe(self) -> str:
         """What is there, in words for a finding."""

@@ -20,6 +20,8 @@ SIMPLE_ESCAPES = {
     "a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v",
     "\\": "\\", '"': '"', "'": "'", "s": " ",
 }  # fmt: skip
+LONGEST_NAME = 255
+"""systemd's UNIT_NAME_MAX, without the NUL (src/basic/unit-def.h)."""
 NUMBER_ESCAPE = re.compile(r"x([0-9a-fA-F]{2})|([0-7]{3})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})")
 
 
@@ -167,7 +169,7 @@ def _command(words: list[str]) -> ExecLine:
 
 
 def is_unit_name(name: str) -> bool:
-    return SUFFIX.search(name) is not None and "/" not in name
+    return len(name) <= LONGEST_NAME and SUFFIX.search(name) is not None and "/" not in name
 
 
 def unit_type(name: str) -> str:

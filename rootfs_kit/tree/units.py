@@ -12,6 +12,7 @@ from enum import StrEnum
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
+from rootfs_kit.errors import CouldNotLook
 from rootfs_kit.tree.paths import shown
 from rootfs_kit.tree.unit_files import Fragment, UnitFiles
 from rootfs_kit.tree.unit_syntax import (
@@ -55,6 +56,8 @@ ALWAYS_THERE = frozenset({"-.mount", "init.scope"})
 PROGRAM_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 # What systemd takes for "no" (systemd.syntax(7)).
 FALSE = ("0", "no", "n", "false", "f", "off")
+# A full desktop has some hundreds; a template whose instances require more of its instances has no end.
+MOST_UNITS = 5000
 
 
 @dataclass(frozen=True)
@@ -172,6 +175,8 @@ def requirement_closure(tree: RootfsTree, name: str) -> Closure:
     waiting: list[tuple[str, str | None]] = [(name, None)]
     seen = {name}
     for wanted, by in waiting:
+        if len(seen) > MOST_UNITS:
+            raise _too_many(name)
         unit, problem = _find(tree, files, wanted, by)
         if problem:
             problems[wanted] = problem
@@ -181,6 +186,14 @@ def requirement_closure(tree: RootfsTree, name: str) -> Closure:
             seen.update(new)
             waiting.extend((one, unit.id) for one in new)
     return Closure(units, tuple(problems.values()), tuple(_wanted_problems(tree, files, units, seen)))
+
+
+def _too_many(name: str) -> CouldNotLook:
+    return CouldNotLook(
+        f"following what {shown(name)} requires",
+        f"that comes to more than {MOST_UNITS} units",
+        "Look for a template whose instances require ever more instances of it.",
+    )
 
 
 def _wanted_problems(
@@ -221,7 +234,7 @@ def _load(tree: RootfsTree, files: UnitFiles, fragment: Fragment, path: str) -> 
     assignments: list[Assignment] = []
     complaints: list[Complaint] = []
     for file in (path, *drop_ins):
-        more, bad = parse_unit(tree.read_bytes(file).decode(errors="surrogateescape"), file)
+        more, bad = parse_unit(tree.read_text(file), file)
         assignments += more
         complaints += bad
     unit = Unit(name, id, path, False, names, drop_ins, tuple(assignments), tuple(complaints))

@@ -227,6 +227,14 @@ def test_a_sqlite_database_that_is_not_rpms_is_refused(tmp_path, script):
     refused(lambda data: read_sqlite(data, {}), sqlite_with(tmp_path, script))
 
 
+def test_a_schema_that_is_no_text_is_damage_that_can_be_told(tmp_path):
+    database = sqlite_with(tmp_path, "CREATE TABLE Packages (hnum INTEGER, blob BLOB);")
+    for name in (b"\x80\xffckages", b"\x1b[31mges"):
+        damaged_schema = database.replace(b"tablePackagesPackages", b"table" + name + b"Packages")
+        assert damaged_schema != database
+        assert refused(lambda data: read_sqlite(data, {}), damaged_schema).isprintable()
+
+
 @pytest.mark.parametrize(
     ("rows", "words"),
     [([made_rpm.header("made")] * 600, "its rows share their pages"), ([b""] * 6000, "sqlite says: interrupted")],

@@ -13,6 +13,7 @@ from rootfs_kit.tree.packages.database import damaged, excerpt, read_database
 from rootfs_kit.tree.packages.files import find_evidence
 from rootfs_kit.tree.packages.model import Package, PackageSet
 from rootfs_kit.tree.packages.version import Rules
+from rootfs_kit.tree.plain_yaml import NotYaml, load_plain_yaml
 
 if TYPE_CHECKING:
     from rootfs_kit.tree.tree import RootfsTree
@@ -80,16 +81,10 @@ def read_summary(tree: RootfsTree) -> PackageSet | None:
 
 
 def parse_summary(data: bytes) -> list[str]:
-    """The names under base-distro.packages, default and extra. Raises CouldNotLook for what is no YAML document.
-
-    Read without YAML's types and merge keys: a package may be called "no", and merges can be made to grow without
-    end.
-    """
-    import yaml
-
+    """The names under base-distro.packages, default and extra. Raises CouldNotLook for what is no YAML document."""
     try:
-        document = yaml.load(data, Loader=yaml.BaseLoader)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        document = load_plain_yaml(data)
+    except NotYaml as error:
         raise damaged(SUMMARY, f"it is no YAML document: {excerpt(str(error))}") from error
     packages = _within(_within(document, "base-distro"), "packages")
     return [name for key in ("default", "extra") for name in _texts(_within(packages, key)) if name]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rootfs_kit.tree.packages.rpm_header import DamagedRecord
+from rootfs_kit.tree.paths import shown
 
 if TYPE_CHECKING:
     import sqlite3
@@ -43,8 +44,9 @@ def read_sqlite(data: bytes, companions: Mapping[str, bytes]) -> list[bytes]:
     try:
         with _opened(data, companions) as connection:
             return _headers(connection, len(data) + sum(map(len, companions.values())))
-    except sqlite3.Error as error:
-        raise DamagedRecord(f"sqlite says: {error}") from error
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        # What sqlite says quotes the schema; where that is no text, not even the message can be made.
+        raise DamagedRecord(f"sqlite says: {shown(str(error))}") from error
     except OSError as error:
         raise DamagedRecord(f"it could not be copied to apply its log: {error.strerror}") from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from rootfs_kit.tree.directory import DirectorySource
@@ -23,6 +24,9 @@ __all__ = [
 ]
 
 
-def open_rootfs(target: str | os.PathLike[str]) -> RootfsTree:
-    """The rootfs at `target`, a directory. Raises UsageError, CouldNotLook."""
-    return RootfsTree(os.fspath(target), DirectorySource(Path(target)))
+def open_rootfs(target: str | os.PathLike[str], owed: Sequence[Entry] = ()) -> RootfsTree:
+    """The rootfs at `target`, a directory. Raises UsageError, CouldNotLook.
+
+    `owed` are device nodes that belong to it and could not be made there.
+    """
+    return RootfsTree(os.fspath(target), DirectorySource(Path(target), owed))

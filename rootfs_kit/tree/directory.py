@@ -5,15 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 from rootfs_kit.errors import CouldNotLook, NotARegularFile, UsageError
-from rootfs_kit.tree.entry import Entry
+from rootfs_kit.tree.entry import Entry, Kind
 from rootfs_kit.tree.index import Extra, Index, Row
 from rootfs_kit.tree.openat import open_in_root
-from rootfs_kit.tree.paths import join, shown
+from rootfs_kit.tree.paths import basename, join, parent, shown
 
 READ_HINT = "Run as a user who may read it, or judge a tar of the tree."
 OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -24,7 +24,8 @@ class DirectorySource:
 
     kind = "directory"
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, owed: Sequence[Entry] = ()) -> None:
+        self._owed = owed
         try:
             self._root = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except NotADirectoryError as error:
@@ -50,6 +51,9 @@ class DirectorySource:
                 continue
             except OSError as error:
                 index.unreadable[path] = error.strerror or str(error)
+        for entry in self._owed:
+            rows = index.directories.get(parent(entry.path), {})
+            rows.setdefault(basename(entry.path), _row_of_node(entry))
         return index
 
     def _scan_directory(self, path: str, index: Index, waiting: list[str]) -> dict[str, Row]:
@@ -103,6 +107,11 @@ class DirectorySource:
 
 def _link_text(directory: int, name: str, status: os.stat_result) -> str | None:
     return os.readlink(name, dir_fd=directory) if stat.S_ISLNK(status.st_mode) else None
+
+
+def _row_of_node(entry: Entry) -> Row:
+    kind = stat.S_IFCHR if entry.kind is Kind.CHAR_DEVICE else stat.S_IFBLK
+    return (kind | entry.mode, entry.uid, entry.gid, 0, entry.mtime, entry.device)
 
 
 def row_of(status: os.stat_result, target: str | None) -> Row:

@@ -24,13 +24,13 @@ from rootfs_kit.judgement import judge_tree
 from rootfs_kit.mirrors import Mirror, from_the_first, mirrors_of, site_to_show
 from rootfs_kit.monitor import Monitor
 from rootfs_kit.namespaces import enter_private_mounts
-from rootfs_kit.publish import copy_tree, publish
-from rootfs_kit.request import BuildRequest
+from rootfs_kit.publish import copy_tree, publish, publish_archive
+from rootfs_kit.request import BuildRequest, Format
 from rootfs_kit.run import Log, build_log, run
-from rootfs_kit.staging import Staging, remove_tree, staging
+from rootfs_kit.staging import Staging, remove_tree, staging, temporary_directory
 from rootfs_kit.summary import BuildResult, summarise
-from rootfs_kit.target import require_safe_target
-from rootfs_kit.tree import RootfsEditor, open_rootfs
+from rootfs_kit.target import require_safe_file, require_safe_target
+from rootfs_kit.tree import Entry, RootfsEditor, open_rootfs
 from rootfs_kit.user_namespace import become_root
 
 
@@ -42,7 +42,7 @@ def build(request: BuildRequest, distro: Distro, monitor: Monitor) -> BuildResul
     """
     agent = resolve_agent(request)
     require_usable_inputs(request)
-    require_safe_target(request.rootfs_dir, request.force)
+    _require_safe_target(request, request.force)
     planner = partial(find_backend(distro.backend).plan, request, distro)
     plan = planner(site_to_show(request, distro))
     engine = choose_engine(request.engine, plan).engine
@@ -58,15 +58,16 @@ def build(request: BuildRequest, distro: Distro, monitor: Monitor) -> BuildResul
 def overlay(request: BuildRequest, monitor: Monitor) -> BuildResult:
     """Lay only Kata's files into `request.rootfs_dir`, a new or an existing directory.
 
-    An existing tree is copied, furnished and exchanged for the copy: it is never half written. Raises as `build`.
+    An existing tree is copied, furnished and exchanged for the copy: it is never half written. An archive holds
+    Kata's files alone. Raises as `build`.
     """
     agent = resolve_agent(request)
     require_usable_inputs(request)
-    require_safe_target(request.rootfs_dir, force=True)
+    _require_safe_target(request, force=True)
     become_root()
     with _workshop(request, monitor) as workshop:
         with monitor.stage("preparing the overlay"):
-            if request.rootfs_dir.exists():
+            if request.format is Format.DIRECTORY and request.rootfs_dir.exists():
                 copy_tree(request.rootfs_dir, workshop.made, monitor, workshop.log)
             else:
                 workshop.made.mkdir(mode=0o755)
@@ -113,29 +114,46 @@ def _finish(
 ) -> BuildResult:  # fmt: skip
     """What a build and an overlay have in common once there is a tree."""
     with monitor.stage("furnishing the guest"), RootfsEditor(workshop.made) as editor:
-        furnish(editor, request, agent, distro, monitor, run_on_host=workshop.run)
-        written = manifest.write(editor, request, agent, distro, plan)
+        owed = furnish(editor, request, agent, distro, monitor, run_on_host=workshop.run)
+        written = manifest.write(editor, request, agent, distro, plan, owed)
         finish(editor, request, distro, monitor)
     checks = None
     if request.check and agent is not None:
         with monitor.stage("checking"):
             checks = judge_tree(workshop.made, request, Content.FULL if distro else Content.OVERLAY)
-    result = summarise(open_rootfs(workshop.made), request, written, checks)
+    tree = open_rootfs(workshop.made, () if request.format is Format.DIRECTORY else owed)
+    result = summarise(tree, request, written, checks)
     with monitor.stage("publishing"):
-        publish(workshop.staging, workshop.made, monitor, workshop.log)
+        if request.format is Format.DIRECTORY:
+            publish(workshop.staging, workshop.made, monitor, workshop.log)
+            _tell_of(owed, monitor)
+        else:
+            publish_archive(workshop.staging, tree, request)
     return result.with_timings(monitor.timings)
+
+
+def _tell_of(owed: Sequence[Entry], monitor: Monitor) -> None:
+    if owed:
+        names = ", ".join(entry.path for entry in owed)
+        monitor.note(f"not made, since only root may: {names}. An image does without; --format tar and cpio have them")
+
+
+def _require_safe_target(request: BuildRequest, force: bool) -> None:
+    if request.format is Format.DIRECTORY:
+        require_safe_target(request.rootfs_dir, force)
+    elif not request.to_stdout:
+        require_safe_file(request.rootfs_dir, force)
 
 
 @contextmanager
 def _workshop(request: BuildRequest, monitor: Monitor) -> Iterator[Workshop]:
     """Everything that a build holds open, and lets go however it ends."""
-    target = request.rootfs_dir
-    with interruptible(), build_log(request.log, target.name) as log:
+    with interruptible(), _working_target(request) as target, build_log(request.log, target.name) as log:
         private = _enter_private_mounts(monitor)
         # Signals wait while the staging directory is made and removed.
         with held(), staging(target, request.wait, private, monitor) as place, let_through():
             # The target may have changed while this build waited for another one.
-            require_safe_target(target, request.force or request.distro is None)
+            _require_safe_target(request, request.force or request.distro is None)
             workshop = Workshop(place, log, monitor)
             try:
                 yield workshop
@@ -143,6 +161,16 @@ def _workshop(request: BuildRequest, monitor: Monitor) -> Iterator[Workshop]:
                 if request.keep_failed:
                     raise _kept(error, workshop) from error
                 raise
+
+
+@contextmanager
+def _working_target(request: BuildRequest) -> Iterator[Path]:
+    """What the build is staged beside: the target itself, or for standard output a place among temporary files."""
+    if not request.to_stdout:
+        yield request.rootfs_dir
+        return
+    with temporary_directory() as directory:
+        yield directory / "rootfs"
 
 
 def _enter_private_mounts(monitor: Monitor) -> bool:

@@ -14,6 +14,7 @@ import click
 
 from rootfs_kit import __version__
 from rootfs_kit.cli_options import (
+    ALL_BUT_FORMAT,
     Group,
     archive_options,
     config_option,
@@ -34,6 +35,7 @@ from rootfs_kit.surroundings import Surroundings
 
 if TYPE_CHECKING:
     from rootfs_kit.monitor import Monitor
+    from rootfs_kit.request import BuildRequest
     from rootfs_kit.summary import BuildResult
 
 WIDEST_HELP = 120
@@ -90,7 +92,7 @@ def list_(format_: str, distros_dirs: tuple[str, ...]) -> int:
 
 @cli.command(short_help="What a build would use, and where it comes from.")
 @distro_argument(required=False)
-@knob_options("build")
+@knob_options("build", only=ALL_BUT_FORMAT)
 @config_option
 @distros_dir_option
 @format_option("table", "json")
@@ -145,10 +147,12 @@ def build(
     planned = plan_build(Said(distro, knobs_given(knobs), config, distros_dirs), Surroundings.of_this_process())
     require_inputs(planned.settings)
 
+    _require_free_stdout(planned.request, as_json)
+
     from rootfs_kit import build as building
 
     monitor = _monitor(planned.notes, verbose, quiet)
-    _present(building.build(planned.request, planned.distro, monitor), as_json, quiet)
+    _present(building.build(planned.request, planned.distro, monitor), as_json, quiet, planned.request.to_stdout)
 
 
 @cli.command(short_help="Put only Kata's files into a directory.")
@@ -170,10 +174,12 @@ def overlay(config: str | None, as_json: bool, verbose: int, quiet: bool, **knob
 
     planned = plan_overlay(Said(None, knobs_given(knobs), config), Surroundings.of_this_process())
     require_inputs(planned.settings)
+    _require_free_stdout(planned.request, as_json)
 
     from rootfs_kit import build as building
 
-    _present(building.overlay(planned.request, _monitor(planned.notes, verbose, quiet)), as_json, quiet)
+    result = building.overlay(planned.request, _monitor(planned.notes, verbose, quiet))
+    _present(result, as_json, quiet, planned.request.to_stdout)
 
 
 @cli.command(short_help="Judge whether a rootfs is fit to boot.")
@@ -300,13 +306,23 @@ def _monitor(notes: tuple[str, ...], verbose: int, quiet: bool) -> Monitor:
     return monitor
 
 
-def _present(result: BuildResult, as_json: bool, quiet: bool) -> None:
+def _require_free_stdout(request: BuildRequest, as_json: bool) -> None:
+    """Raise click.UsageError where the archive would share standard output with a document, or hit a terminal."""
+    if not request.to_stdout:
+        return
+    if as_json:
+        raise click.UsageError("With -r -, standard output is the archive's; --json has no place there.")
+    if sys.stdout.isatty():
+        raise click.UsageError("An archive does not belong on a terminal: redirect standard output, or name a file.")
+
+
+def _present(result: BuildResult, as_json: bool, quiet: bool, stdout_is_taken: bool) -> None:
     from rootfs_kit import summary
 
     if as_json:
         click.echo(_json(summary.document(result)))
     elif not quiet:
-        _print(summary.table(result, _width()))
+        click.echo(printable(summary.table(result, _width())), err=stdout_is_taken)
 
 
 def _print(text: str) -> None:

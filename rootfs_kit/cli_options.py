@@ -19,6 +19,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 COMMON_SECTION = "Options"
 _ALL = frozenset(knob.field for knob in KNOBS)
+# For a command that has a --format of its own.
+ALL_BUT_FORMAT = _ALL - {"format"}
 
 # Options, variables and defaults stay whole when help texts are folded, and are plain again when they are printed.
 _WHOLE = {ord(" "): "\N{NO-BREAK SPACE}", ord("-"): "\N{NON-BREAKING HYPHEN}"}

@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import MISSING, dataclass, fields
 from enum import StrEnum
 
-from rootfs_kit.request import AUTO_ENGINE, PROBE_AGENT, BuildRequest
-from rootfs_kit.values import Epoch, File, Files, Kind, Machine, OneOf, Switch, Text, Words, shown
+from rootfs_kit.request import AUTO_ENGINE, PROBE_AGENT, BuildRequest, Format
+from rootfs_kit.values import Epoch, File, Files, Kind, Machine, OneOf, Output, Switch, Text, Words, shown
 
 
 class Section(StrEnum):
@@ -118,10 +118,17 @@ KNOBS = (
         "rootfs_dir",
         Section.WHAT,
         ("-r", "--rootfs-dir"),
-        File("a path", "DIR"),
-        "Where the rootfs goes.",
+        Output("a path, or - for standard output", "PATH"),
+        "Where the rootfs goes: a directory, or the file or - for an archive.",
         "ROOTFS_DIR",
         default_words="./rootfs-DISTRO",
+    ),
+    Knob(
+        "format",
+        Section.WHAT,
+        ("--format",),
+        OneOf(tuple(Format)),
+        "A directory, a tar, or a cpio to boot as initramfs; compressed where PATH ends in .gz, .xz or .zst.",
     ),
     Knob(
         "os_version",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -22,7 +23,7 @@ from rootfs_kit.guest.agent import Agent
 from rootfs_kit.guest.places import write_anew
 from rootfs_kit.guest.removal import NAMES
 from rootfs_kit.request import BuildRequest
-from rootfs_kit.tree import RootfsEditor, open_rootfs
+from rootfs_kit.tree import Entry, RootfsEditor, RootfsTree, open_rootfs
 from rootfs_kit.tree.packages import PackageSet
 
 PATH = "/var/lib/osbuilder/manifest.json"
@@ -42,11 +43,21 @@ class Written:
 
 
 def write(
-    editor: RootfsEditor, request: BuildRequest, agent: Agent | None, distro: Distro | None, plan: Plan | None
+    editor: RootfsEditor,
+    request: BuildRequest,
+    agent: Agent | None,
+    distro: Distro | None,
+    plan: Plan | None,
+    owed: Sequence[Entry] = (),
 ) -> Written:
-    """Write both documents. The package manager's database still has to be there. Raises CouldNotLook, BuildFailed."""
+    """Write both documents. The package manager's database still has to be there.
+
+    `owed` are the device nodes that could not be made: the manifest lists them with the others. Raises CouldNotLook,
+    BuildFailed.
+    """
     created = creation_time(request)
-    packages = open_rootfs(editor.root).packages if distro is not None else None
+    tree = open_rootfs(editor.root, owed)
+    packages = tree.packages if distro is not None else None
     document = {
         "format": FORMAT,
         "generator": f"rootfs-kit {__version__}",
@@ -57,6 +68,7 @@ def write(
         "distro": _distro(distro, request) if distro is not None else None,
         "agent": _agent(editor, agent) if agent is not None else None,
         "modules": [request.kernel_modules.name] if request.kernel_modules is not None and agent is not None else [],
+        "devices": _devices(tree),
         "deleted_units": sorted(NAMES) if request.delete_units else [],
         "packages": _packages(request, distro, plan, packages) if distro is not None and packages is not None else None,
     }
@@ -70,6 +82,15 @@ def creation_time(request: BuildRequest) -> int:
     if request.source_date_epoch is not None:
         return request.source_date_epoch * NANOSECONDS
     return time.time_ns()
+
+
+def _devices(tree: RootfsTree) -> list[dict[str, Any]]:
+    """What belongs into /dev, whether this user could make it or not."""
+    return [
+        {"path": entry.path, "type": entry.kind, "mode": f"{entry.mode:04o}", "device": list(entry.device)}
+        for entry in tree.walk("/dev")
+        if entry.device is not None
+    ]
 
 
 def _distro(distro: Distro, request: BuildRequest) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from rootfs_kit.config import Config, read_config
 from rootfs_kit.distro import Distro, discover, find_distro
 from rootfs_kit.errors import UsageError
 from rootfs_kit.knobs import BY_FIELD, KNOBS
-from rootfs_kit.request import PROBE_AGENT, BuildRequest
+from rootfs_kit.request import PROBE_AGENT, STANDARD_OUTPUT, BuildRequest, Format
 from rootfs_kit.settings import (
     Layer,
     Origin,
@@ -67,6 +67,8 @@ def plan_build(said: Said, around: Surroundings) -> PlannedBuild:
     config = _config(said, around)
     distro, origin = _distro(said, config, around)
     settings, notes = _settled(said, config, around, _distro_layer(distro, around))
+    _name_the_file(settings)
+    _refuse_a_directory_on_stdout(settings)
     request = _request(settings, distro.name)
     distro.require_support(request)
     release = distro.release(request.os_version)
@@ -107,6 +109,7 @@ def plan_overlay(said: Said, around: Surroundings) -> Planned:
             "no directory is named for it",
             f"Give {BY_FIELD['rootfs_dir'].flags[0]} DIR, or set {BY_FIELD['rootfs_dir'].environment}.",
         )
+    _refuse_a_directory_on_stdout(settings)
     return Planned(_request(settings, None), settings, tuple(notes))
 
 
@@ -198,6 +201,23 @@ def _settle_probe(settings: Layer) -> None:
     """Who asks for the probe by name accepts it, unless `--no-allow-probe-agent` says otherwise."""
     if settings["agent"].value == PROBE_AGENT and settings["allow_probe_agent"].origin.source is Source.BUILT_IN:
         settings["allow_probe_agent"] = Setting(True, Origin(Source.IMPLIED, f"--agent {PROBE_AGENT}"))
+
+
+def _name_the_file(settings: Layer) -> None:
+    """An archive that nobody named gets its format's suffix."""
+    where, form = settings["rootfs_dir"], settings["format"].value
+    if where.origin.source is Source.BUILT_IN and form is not Format.DIRECTORY:
+        settings["rootfs_dir"] = replace(where, value=Path(f"{where.value}.{form}"))
+
+
+def _refuse_a_directory_on_stdout(settings: Layer) -> None:
+    where, form = settings["rootfs_dir"], settings["format"]
+    if where.value == STANDARD_OUTPUT and form.value is Format.DIRECTORY:
+        raise UsageError(
+            "planning the output",
+            f"standard output ({where.origin}) takes an archive, and the format is {form.value} ({form.origin})",
+            f"Give {BY_FIELD['format'].flag} tar or cpio; ./- names a directory called -.",
+        )
 
 
 def _refuse_contradictions(settings: Layer) -> None:

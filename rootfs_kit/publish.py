@@ -1,4 +1,7 @@
-"""Publishing a finished tree: one rename, and whoever looks sees either the old tree or the new one."""
+"""Publishing a finished tree: one rename, and whoever looks sees either the old tree or the new one.
+
+An archive is published the same way; only on standard output there is nothing to rename.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,14 @@ from rootfs_kit.backends import Command
 from rootfs_kit.errors import BuildFailed
 from rootfs_kit.interrupts import held
 from rootfs_kit.monitor import Monitor
+from rootfs_kit.output import compression_of, write_archive
+from rootfs_kit.request import BuildRequest
 from rootfs_kit.run import Log, run
 from rootfs_kit.staging import Staging, remove_tree
+from rootfs_kit.tree import RootfsTree
 
 AT_FDCWD = -100
+STDOUT = 1
 RENAME_EXCHANGE = 2
 
 
@@ -42,6 +49,28 @@ def publish(staging: Staging, made: Path, monitor: Monitor, log: Log) -> None:
             "Check the rights on the directory above it, and build again.",
         ) from error
     remove_tree(staging.old)
+
+
+def publish_archive(staging: Staging, tree: RootfsTree, request: BuildRequest) -> None:
+    """Write `tree` as an archive to the target, or to standard output. Raises BuildFailed, CouldNotLook.
+
+    A reader of standard output that leaves early ends the build with BrokenPipeError.
+    """
+    try:
+        if request.to_stdout:
+            with open(STDOUT, "wb", closefd=False) as output:
+                write_archive(tree, request.format, None, request.source_date_epoch, output)
+            return
+        with staging.archive.open("wb") as output:
+            compression = compression_of(request.rootfs_dir)
+            write_archive(tree, request.format, compression, request.source_date_epoch, output)
+        staging.archive.replace(staging.target)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise BuildFailed(
+            f"writing {staging.target}", error.strerror or str(error), "Check the rights and the free space there."
+        ) from error
 
 
 def _put_in_place(staging: Staging) -> None:

@@ -7,6 +7,7 @@ called, and `settings.py` reads them from everywhere.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 from rootfs_kit.axes import InitMode
@@ -14,14 +15,23 @@ from rootfs_kit.axes import InitMode
 DEFAULT_AGENT_NAME = "kata-agent"
 PROBE_AGENT = "probe"
 AUTO_ENGINE = "auto"
+STANDARD_OUTPUT = Path("-")
 
 # What a guest may be asked to be able to do; a distribution may need packages for each.
 FEATURES = ("confidential", "modules", "policy", "seccomp", "selinux")
 
 
+class Format(StrEnum):
+    """What the tree is written to."""
+
+    DIRECTORY = "dir"
+    TAR = "tar"
+    CPIO = "cpio"
+
+
 @dataclass(frozen=True)
 class BuildRequest:
-    """One build or overlay, as asked. Paths are absolute; `None` means "not asked for"."""
+    """One build or overlay, as asked. Paths are absolute but for STANDARD_OUTPUT; `None` means "not asked for"."""
 
     rootfs_dir: Path
     distro: str | None = None
@@ -49,6 +59,7 @@ class BuildRequest:
     source_date_epoch: int | None = None
     overlay_dirs: tuple[Path, ...] = ()
     run_scripts: tuple[Path, ...] = ()
+    format: Format = Format.DIRECTORY
     engine: str = AUTO_ENGINE
     force: bool = False
     keep_failed: bool = False
@@ -56,6 +67,11 @@ class BuildRequest:
     check: bool = True
     allow_probe_agent: bool = False
     log: Path | None = None
+
+    @property
+    def to_stdout(self) -> bool:
+        """Whether the archive goes to standard output, and everything else elsewhere."""
+        return self.rootfs_dir == STANDARD_OUTPUT
 
     @property
     def init_mode(self) -> InitMode:

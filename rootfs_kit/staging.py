@@ -6,6 +6,7 @@
         work/    where the tree is made: a tmpfs that only this build sees, or plain disk
         tree/    the finished tree, on the target's own file system, until one rename publishes it
         aside/   the tree that was there before, where it takes two renames to publish the new one
+    archive  the same as a file, where an archive was asked for
         old/     the tree that was there before, until it is removed
 
 A build that was killed leaves the directory; its lock is free, and the next build of the same target clears it.
@@ -16,6 +17,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -28,7 +30,8 @@ from rootfs_kit.interrupts import let_through
 from rootfs_kit.monitor import Monitor
 from rootfs_kit.namespaces import tmpfs
 
-KNOWN = frozenset({"lock", "holder", "work", "tree", "aside", "old", "kept"})
+KNOWN = frozenset({"lock", "holder", "work", "tree", "archive", "aside", "old", "kept"})
+TEMPORARY = "rootfs-kit-output-"
 LEAST_MEMORY = 1536 * 1024 * 1024
 """Bytes of free memory below which a build works on disk."""
 
@@ -48,6 +51,10 @@ class Staging:
     @property
     def aside(self) -> Path:
         return self.directory / "aside"
+
+    @property
+    def archive(self) -> Path:
+        return self.directory / "archive"
 
     @property
     def old(self) -> Path:
@@ -78,6 +85,33 @@ def staging(target: Path, wait: bool, private_mounts: bool, monitor: Monitor) ->
         if private_mounts and size:
             stack.enter_context(tmpfs(work, size))
         yield Staging(target, directory, work)
+
+
+@contextmanager
+def temporary_directory() -> Iterator[Path]:
+    """A new directory for what has no target to be staged beside. What killed builds of this user left goes first."""
+    parent = Path(tempfile.gettempdir())
+    for left in parent.glob(f"{TEMPORARY}*"):
+        _clear_if_abandoned(left)
+    directory = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=parent))
+    lock = FileLock(directory / "lock")
+    lock.acquire()
+    try:
+        yield directory
+    finally:
+        remove_tree(directory)
+        lock.release()
+
+
+def _clear_if_abandoned(directory: Path) -> None:
+    """Ours, and nobody holds its lock; what has no lock yet is about to get one."""
+    try:
+        if directory.lstat().st_uid != os.geteuid() or not (directory / "lock").exists():
+            return
+        with FileLock(directory / "lock", timeout=0):
+            remove_tree(directory)
+    except (OSError, Timeout):
+        return
 
 
 def _make_parents(stack: ExitStack, parent: Path) -> None:
@@ -158,6 +192,7 @@ def _clear(directory: Path, target: Path) -> None:
         aside.rename(target)
     for name in ("work", "tree", "aside", "old"):
         remove_tree(directory / name)
+    (directory / "archive").unlink(missing_ok=True)
 
 
 def _remove(directory: Path, target: Path) -> None:

@@ -20,6 +20,10 @@ SYSTEM = frozenset(
         "run", "sbin", "srv", "sys", "tmp", "usr", "usr/local", "var", "var/lib", "var/tmp",
     )
 )  # fmt: skip
+# cpio newc and its checksummed sister, gzip, xz, zstd; tar has its magic at the end of the first header.
+ARCHIVE_MAGIC = (b"070701", b"070702", b"\x1f\x8b", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd")
+TAR_MAGIC_AT = 257
+TAR_MAGIC = b"ustar"
 NAME_ANOTHER = "Name a directory that does not exist yet, or an empty one: --rootfs-dir DIR (ROOTFS_DIR)."
 
 
@@ -40,6 +44,29 @@ def require_safe_target(target: Path, force: bool) -> None:
         _refuse(target, f"{mounted[0]} is a mount point", "Unmount it, or name another directory.")
     if not (force or _is_empty(target) or is_ours(target)):
         _refuse(target, "it holds files that rootfs-kit did not make", f"{NAME_ANOTHER} --force replaces it.")
+
+
+def require_safe_file(target: Path, force: bool) -> None:
+    """Raise UsageError unless an archive may be written to `target`: a new file, or in the place of another archive.
+
+    With `force`, in the place of any other file.
+    """
+    _require_a_plain_path(target)
+    if not target.exists():
+        return
+    if target.is_dir():
+        _refuse(target, "it is a directory", "Name the file to write the archive to, or leave out --format.")
+    if not target.is_file():
+        _refuse(target, "it is no regular file", "Name a file.")
+    if not (force or _is_an_archive(target)):
+        _refuse(target, "it is a file, and no archive", "Name another file; --force replaces it.")
+
+
+def _is_an_archive(target: Path) -> bool:
+    """An empty file counts as well: mktemp(1) makes them."""
+    with target.open("rb") as file:
+        head = file.read(TAR_MAGIC_AT + len(TAR_MAGIC))
+    return not head or head.startswith(ARCHIVE_MAGIC) or head[TAR_MAGIC_AT:] == TAR_MAGIC
 
 
 def is_ours(target: Path) -> bool:

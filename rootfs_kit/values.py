@@ -116,7 +116,7 @@ class Words:
 
 @dataclass(frozen=True)
 class OneOf:
-    """One of a few words."""
+    """One of a few words, or members of one StrEnum."""
 
     words: tuple[str, ...]
 
@@ -130,9 +130,10 @@ class OneOf:
         return "|".join(self.words)
 
     def from_text(self, text: str, base: Path) -> str:
-        if text not in self.words:
-            raise BadValue(f'"{text}" is none of them')
-        return text
+        for word in self.words:
+            if text == word:
+                return word
+        raise BadValue(f'"{text}" is none of them')
 
     def from_toml(self, value: object, base: Path) -> str:
         return self.from_text(_string(value), base)
@@ -156,6 +157,14 @@ class File:
     def from_toml(self, value: object, base: Path) -> Path:
         text = _string(value)
         return self.from_text(fspath(Path(text).expanduser()) if text.startswith("~/") else text, base)
+
+
+@dataclass(frozen=True)
+class Output(File):
+    """A path to write to, where "-" alone stands for standard output."""
+
+    def from_text(self, text: str, base: Path) -> Path:
+        return Path(text) if text == "-" else super().from_text(text, base)
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ from rootfs_kit.guest.times import clamp_times
 from rootfs_kit.guest.trim import trim
 from rootfs_kit.monitor import Monitor
 from rootfs_kit.request import BuildRequest
-from rootfs_kit.tree import RootfsEditor
+from rootfs_kit.tree import Entry, RootfsEditor
 
 __all__ = ["finish", "furnish"]
 
@@ -46,20 +46,22 @@ def furnish(
     *,
     run_inside: RunInside | None = None,
     run_on_host: RunOnHost | None = None,
-) -> None:
+) -> tuple[Entry, ...]:
     """Make a guest of a distribution's tree; without `distro`, an overlay of the tree or of an empty directory.
 
     `agent` is None for a rootfs that is to have none (rootfs_only). `run_on_host` runs a program of this host,
-    `run_inside` one of the rootfs; as a rule chroot(8) does. Raises UsageError, BuildFailed, HostLacks.
+    `run_inside` one of the rootfs; as a rule chroot(8) does. Gives back the device nodes that a guest has and
+    that could not be made. Raises UsageError, BuildFailed, HostLacks.
     """
     run_on_host = run_on_host or partial(_run_logged, monitor)
     run_inside = run_inside or partial(_run_in_chroot, editor, run_on_host)
     require_selinux_possible(request, distro)
+    owed: tuple[Entry, ...] = ()
     if distro is None:
         prepare_overlay(editor, request)
     else:
         provide_mount_points(editor)
-        provide_devices(editor, monitor)
+        owed = provide_devices(editor)
     if agent is not None:
         _add_agent(editor, request, agent, monitor)
         _add_abilities(editor, request, monitor, run_on_host)
@@ -72,6 +74,7 @@ def furnish(
     else:
         scrub(editor, request.init_mode)
         trim(editor, distro.trim)
+    return owed
 
 
 def finish(editor: RootfsEditor, request: BuildRequest, distro: Distro | None, monitor: Monitor) -> None:

@@ -8,13 +8,13 @@ output (kata-containers#6261: without it the guest is mute); for an image it mou
 from __future__ import annotations
 
 import stat
+import time
 
 from rootfs_kit.errors import BuildFailed
-from rootfs_kit.monitor import Monitor
-from rootfs_kit.tree import RootfsEditor
+from rootfs_kit.tree import Entry, Kind, RootfsEditor
 
 PLACES = {"/dev": 0o755, "/proc": 0o555, "/run": 0o755, "/sys": 0o555, "/tmp": 0o1777}
-# kernel Documentation/admin-guide/devices.txt
+# kernel Documentation/admin-guide/devices.txt, "Compulsory links" among others
 NODES = {
     "/dev/console": (0o600, (5, 1)),
     "/dev/full": (0o666, (1, 7)),
@@ -25,6 +25,13 @@ NODES = {
     "/dev/urandom": (0o666, (1, 9)),
     "/dev/zero": (0o666, (1, 5)),
 }
+LINKS = {
+    "/dev/fd": "/proc/self/fd",
+    "/dev/stdin": "/proc/self/fd/0",
+    "/dev/stdout": "/proc/self/fd/1",
+    "/dev/stderr": "/proc/self/fd/2",
+}
+DIRECTORIES = ("/dev/pts", "/dev/shm")
 
 
 def provide_mount_points(editor: RootfsEditor) -> None:
@@ -37,13 +44,33 @@ def provide_mount_points(editor: RootfsEditor) -> None:
         editor.chmod("/tmp", PLACES["/tmp"])
 
 
-def provide_devices(editor: RootfsEditor, monitor: Monitor) -> None:
-    """Make the nodes that are not there. Where this user may not make nodes, say so: an image does without."""
-    for path, (mode, device) in NODES.items():
-        if editor.lstat(path) is not None:
-            continue
-        try:
-            editor.make_node(path, stat.S_IFCHR | mode, device)
-        except BuildFailed as error:
-            monitor.note(f"{path} cannot be made here ({error.found}): good for an image, but an initrd needs it")
-            return
+def provide_devices(editor: RootfsEditor) -> tuple[Entry, ...]:
+    """Make of a guest's first /dev what is not there, and give back the nodes that this user may not make.
+
+    Package managers differ in what they leave in /dev, and each from itself between root and an ordinary user.
+    Afterwards it is the same, down to its time. Raises BuildFailed.
+    """
+    for path in DIRECTORIES:
+        editor.make_directory(path)
+    for path, target in LINKS.items():
+        if editor.lstat(path) is None:
+            editor.symlink(path, target)
+    owed = tuple(node for path in NODES for node in _provide_node(editor, path))
+    editor.set_times("/dev", time.time())
+    return owed
+
+
+def _provide_node(editor: RootfsEditor, path: str) -> tuple[Entry, ...]:
+    mode, device = NODES[path]
+    there = editor.lstat(path)
+    if there is not None:
+        if there.device == device and there.mode != mode:
+            editor.chmod(path, mode)
+        return ()
+    try:
+        editor.make_node(path, stat.S_IFCHR | mode, device)
+    except BuildFailed as error:
+        if not isinstance(error.__cause__, PermissionError):
+            raise
+        return (Entry(path, Kind.CHAR_DEVICE, mode, 0, 0, 0, time.time(), device=device),)
+    return ()

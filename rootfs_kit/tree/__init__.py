@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,18 +27,25 @@ __all__ = [
 IMAGE_MARKS = ("manifest.json", "index.json")
 
 
-def open_rootfs(target: str | os.PathLike[str], *, arch: str | None = None, max_size: int | None = None) -> RootfsTree:
+def open_rootfs(
+    target: str | os.PathLike[str],
+    owed: Sequence[Entry] = (),
+    *,
+    arch: str | None = None,
+    max_size: int | None = None,
+) -> RootfsTree:
     """The rootfs at `target`: a directory, a tar or initrd (also compressed), a docker-save or OCI image.
 
     `oci:PATH:NAME` and `docker-archive:FILE:NAME` name one of several images; `arch` one for a machine. `max_size` is
-    how many bytes an archive may be decompressed to (16 GiB where it is not given).
+    how many bytes an archive may be decompressed to (16 GiB where it is not given). `owed` are device nodes that belong
+    to a directory and could not be made there.
 
     Raises UsageError for what cannot be opened, BadArchive for an archive that is damaged, a bomb, or none at all;
     HostLacks where there is no room to decompress it, CouldNotLook.
     """
     name = os.fspath(target)
     if _is_plain_directory(name):
-        return RootfsTree(name, DirectorySource(Path(name)))
+        return RootfsTree(name, DirectorySource(Path(name), owed))
     from rootfs_kit.tree.archives.limits import DEFAULT_LIMITS
     from rootfs_kit.tree.archives.opening import open_source
     from rootfs_kit.tree.archives.target import parse_target

@@ -5,15 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 from rootfs_kit.errors import CouldNotLook, NotARegularFile, UsageError
-from rootfs_kit.tree.entry import Entry
-from rootfs_kit.tree.index import Index
+from rootfs_kit.tree.entry import Entry, Kind
+from rootfs_kit.tree.index import Index, Row
 from rootfs_kit.tree.openat import open_in_root
-from rootfs_kit.tree.paths import shown
+from rootfs_kit.tree.paths import basename, parent, shown
 from rootfs_kit.tree.scan import scan_directory
 
 READ_HINT = "Run as a user who may read it (or as root), or judge a tar of the tree."
@@ -26,7 +26,8 @@ class DirectorySource:
     kind = "directory"
     unreadable_hint = READ_HINT
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, owed: Sequence[Entry] = ()) -> None:
+        self._owed = owed
         try:
             self._root = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except NotADirectoryError as error:
@@ -42,7 +43,11 @@ class DirectorySource:
 
     def scan(self) -> Index:
         """Every entry below the root. What cannot be entered is noted; what vanishes meanwhile was never there."""
-        return scan_directory(self._root)
+        index = scan_directory(self._root)
+        for entry in self._owed:
+            rows = index.directories.get(parent(entry.path), {})
+            rows.setdefault(basename(entry.path), _row_of_node(entry))
+        return index
 
     def open(self, entry: Entry) -> BinaryIO:
         """The content of a regular file. Raises CouldNotLook, NotARegularFile."""
@@ -71,3 +76,8 @@ class DirectorySource:
             raise CouldNotLook(
                 f"reading the extended attributes of {shown(entry.path)}", error.strerror or str(error), READ_HINT
             ) from error
+
+
+def _row_of_node(entry: Entry) -> Row:
+    kind = stat.S_IFCHR if entry.kind is Kind.CHAR_DEVICE else stat.S_IFBLK
+    return (kind | entry.mode, entry.uid, entry.gid, 0, entry.mtime, entry.device)

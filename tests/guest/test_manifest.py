@@ -15,7 +15,7 @@ from rootfs_kit.guest import finish
 from rootfs_kit.guest.agent import Agent, install_agent
 from rootfs_kit.guest.init import let_agent_be_init
 from rootfs_kit.guest.removal import NAMES
-from rootfs_kit.tree import RootfsEditor, open_rootfs
+from rootfs_kit.tree import Entry, Kind, RootfsEditor, open_rootfs
 from tests.guest.made import DISTRO, EPOCH, MACHINE, Listener, request
 from tests.support.agents import stand_in_agent
 
@@ -39,7 +39,8 @@ def test_the_manifest_says_what_went_in(guest: RootfsEditor) -> None:
     modules = Path("/somewhere/6.1.0-made")
     asked = request(guest.root, source_date_epoch=EPOCH, extra_packages=("strace",), kernel_modules=modules,
                     delete_units=True)  # fmt: skip
-    written = manifest.write(guest, asked, AGENT, DISTRO, None)
+    console = Entry("/dev/console", Kind.CHAR_DEVICE, 0o600, 0, 0, 0, EPOCH, device=(5, 1))
+    written = manifest.write(guest, asked, AGENT, DISTRO, None, owed=(console,))
     content = stand_in_agent().read_bytes()
     assert read(guest) == written.document
     packages = written.document.pop("packages")
@@ -54,6 +55,7 @@ def test_the_manifest_says_what_went_in(guest: RootfsEditor) -> None:
         "agent": {"name": "kata-agent", "path": "/usr/bin/kata-agent", "probe": True, "size": len(content),
                   "sha256": hashlib.sha256(content).hexdigest()},
         "modules": ["6.1.0-made"],
+        "devices": [{"path": "/dev/console", "type": "character device", "mode": "0600", "device": [5, 1]}],
         "deleted_units": sorted(NAMES),
     }  # fmt: skip
     assert packages["method"] == "dpkg"

@@ -34,13 +34,13 @@ class Command:
 class Tool:
     """A program that a plan needs, and the package that brings it, by distribution id of the host.
 
-    `fetch`, where there is one, brings the program to a host that has none: called with a directory for caches, it
-    gives the path of an executable that was verified. It raises BuildFailed.
+    `fetch`, where there is one, brings the program to a host that has none: called with a directory for caches and
+    one to put it into, it gives the path of an executable that was verified. It raises BuildFailed.
     """
 
     program: str
     packages: Mapping[str, str]
-    fetch: Callable[[Path], Path] | None = None
+    fetch: Callable[[Path, Path], Path] | None = None
 
 
 @dataclass(frozen=True)
@@ -132,8 +132,9 @@ def find_backend(name: str) -> Backend:
 
 @cache
 def _backends() -> dict[str, Backend]:
+    from rootfs_kit.backends.apk import Apk
     from rootfs_kit.backends.mmdebstrap import Mmdebstrap
     from rootfs_kit.plugins import plugin_manager
 
     plugged = [backend for listed in plugin_manager().hook.rootfs_kit_backends() for backend in listed]
-    return {backend.name: backend for backend in (Mmdebstrap(), *plugged)}
+    return {backend.name: backend for backend in (Apk(), Mmdebstrap(), *plugged)}

@@ -37,7 +37,7 @@ class HostEngine:
         """Raises BuildFailed."""
         plan = planner(Site(bench.tree, bench.scratch / "files", mirror))
         lay_files(plan.files, bench.scratch / "files")
-        programs = fetch_missing(plan.tools, bench.cache)
+        programs = fetch_missing(plan.tools, bench.cache, bench.scratch)
         bench.tree.mkdir()
         for command in plan.commands:
             run(with_programs(command, programs), bench.monitor, bench.log)
@@ -68,9 +68,10 @@ def lay_files(files: Mapping[str, bytes | Path | PinnedFile], directory: Path) -
             place.write_bytes(content.read() if isinstance(content, PinnedFile) else content)
 
 
-def fetch_missing(tools: Sequence[Tool], cache: Path) -> dict[str, Path]:
+def fetch_missing(tools: Sequence[Tool], cache: Path, into: Path) -> dict[str, Path]:
     """The programs that this host lacks and that can be had otherwise, each by its name. Raises BuildFailed."""
-    return {tool.program: tool.fetch(cache) for tool in tools if tool.fetch is not None and find_tool(tool) is None}
+    missing = [tool for tool in tools if tool.fetch is not None and find_tool(tool) is None]
+    return {tool.program: tool.fetch(cache, into) for tool in missing if tool.fetch is not None}
 
 
 def with_programs(command: Command, programs: Mapping[str, Path]) -> Command:

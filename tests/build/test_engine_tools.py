@@ -15,12 +15,12 @@ from rootfs_kit.errors import BuildFailed, UsageError
 ABSENT = "rootfs-kit-test-no-such-program"
 
 
-def _fetch(cache: Path) -> Path:
-    return cache / "fetched"
+def _fetch(cache: Path, into: Path) -> Path:
+    return into / cache.name
 
 
-def _fail(cache: Path) -> Path:
-    raise BuildFailed("fetching", f"not into {cache}", "")
+def _fail(cache: Path, into: Path) -> Path:
+    raise BuildFailed("fetching", f"not into {into} by {cache}", "")
 
 
 def test_files_are_laid_by_content_and_from_the_host(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_a_pinned_file_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 def test_a_program_that_the_host_lacks_is_fetched_and_used(tmp_path: Path) -> None:
     tools = (Tool(ABSENT, {}, _fetch), Tool("sh", {}, _fail), Tool(f"{ABSENT}-2", {}))
-    programs = fetch_missing(tools, tmp_path)
+    programs = fetch_missing(tools, Path("/cache/fetched"), tmp_path)
     assert programs == {ABSENT: tmp_path / "fetched"}
     command = Command((ABSENT, "add", ABSENT), {"A": "b"}, (("text", 0.5),))
     assert with_programs(command, programs) == Command(

@@ -27,8 +27,6 @@ class Apk:
     """Plans one call of apk(8) that fills an empty directory."""
 
     name = "apk"
-    works_with_one_id = False
-    """Whether it can build where only one user id is mapped: apk ends with an error when it cannot set an owner."""
 
     def plan(self, request: BuildRequest, distro: Distro, site: Site) -> Plan:
         """The call that fills the tree; pure. Raises UsageError for a release or machine that the distro has not."""

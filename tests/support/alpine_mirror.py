@@ -28,12 +28,14 @@ from tests.support.apk_files import (
     make_signer,
     with_parents,
 )
+from tests.support.carrier import carrier
 from tests.support.programs import static_program
 
 # Letters of the installed database and what .PKGINFO calls them: apk-v2(5).
 REPEATED = {"D": "depend", "p": "provides", "r": "replaces", "i": "install_if"}
 SINGLE = {"T": "pkgdesc", "U": "url", "L": "license", "o": "origin", "m": "maintainer", "t": "builddate",
           "c": "commit", "I": "size", "q": "replaces_priority", "k": "provider_priority"}  # fmt: skip
+LIBRARIES_OF_APK = ("libapk.so.*", "libcrypto.so.3", "libssl.so.3", "libz.so.1")
 UNOWNED = ("etc/os-release", "etc/alpine-release", "etc/issue")
 IPTABLES = tuple(
     f"sbin/{name}" for name in ("iptables-save", "iptables-restore", "ip6tables-save", "ip6tables-restore")
@@ -262,3 +264,13 @@ def apk_on_path(directory: Path, minirootfs: Minirootfs) -> Path:
     starter.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
     starter.chmod(0o755)
     return directory
+
+
+def apk_tools_static(minirootfs: Minirootfs, directory: Path) -> Package:
+    """A package apk-tools-static, whose static program carries the minirootfs's apk."""
+    root = minirootfs.directory
+    libraries = [path for name in LIBRARIES_OF_APK for path in sorted((root / "lib").glob(name))]
+    program = carrier(directory / "apk.static", root / "lib/ld-musl-x86_64.so.1", root / "sbin/apk", libraries)
+    version = next(package.version for package in minirootfs.packages() if package.name == "apk-tools")
+    contents = with_parents([file("sbin/apk.static", program, 0o755)])
+    return Package("apk-tools-static", version, contents)

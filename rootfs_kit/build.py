@@ -34,11 +34,11 @@ from rootfs_kit.tree import Entry, RootfsEditor, open_rootfs
 from rootfs_kit.user_namespace import become_root
 
 
-def build(request: BuildRequest, distro: Distro, monitor: Monitor) -> BuildResult:
+def build(request: BuildRequest, distro: Distro, monitor: Monitor, cache: Path) -> BuildResult:
     """Build what `request` asks for, check it, and publish it at `request.rootfs_dir`.
 
-    Until the last step nothing is changed there. Raises UsageError, HostLacks, BuildFailed, NotConforming, and
-    Interrupted for a signal.
+    Until the last step nothing is changed there. In `cache` is kept what later builds can use again. Raises
+    UsageError, HostLacks, BuildFailed, NotConforming, and Interrupted for a signal.
     """
     agent = resolve_agent(request)
     require_usable_inputs(request)
@@ -50,7 +50,7 @@ def build(request: BuildRequest, distro: Distro, monitor: Monitor) -> BuildResul
     engine.gain_rights()
     with _workshop(request, monitor) as workshop:
         with monitor.stage("installing packages"):
-            plan = _install(engine, planner, mirrors_of(request, distro), workshop)
+            plan = _install(engine, planner, mirrors_of(request, distro), workshop, cache)
             _require_the_release(workshop.made, distro, request)
         return _finish(request, agent, distro, plan, workshop, monitor)
 
@@ -92,10 +92,10 @@ class Workshop:
         run(command, self.monitor, self.log)
 
 
-def _install(engine: Engine, planner: Planner, mirrors: Sequence[Mirror], workshop: Workshop) -> Plan:
+def _install(engine: Engine, planner: Planner, mirrors: Sequence[Mirror], workshop: Workshop, cache: Path) -> Plan:
     """The distribution's packages in a tree, from the first mirror that gives them all."""
     scratch = workshop.staging.work / "scratch"
-    bench = Workbench(workshop.made, scratch, workshop.monitor, workshop.log)
+    bench = Workbench(workshop.made, scratch, cache, workshop.monitor, workshop.log)
 
     def install(mirror: Mirror) -> Plan:
         for used in (bench.tree, scratch):
@@ -105,6 +105,9 @@ def _install(engine: Engine, planner: Planner, mirrors: Sequence[Mirror], worksh
 
     plan = from_the_first(mirrors, install, workshop.monitor)
     remove_tree(scratch)
+    with RootfsEditor(workshop.made) as editor:
+        for path, text in plan.settings.items():
+            editor.write(path, text)
     return plan
 
 
@@ -196,8 +199,8 @@ def _require_the_release(made: Path, distro: Distro, request: BuildRequest) -> N
     """The tree must be what was asked for: a mirror may serve something else (kata-containers#7828)."""
     release = distro.release(request.os_version)
     found = open_rootfs(made).os_release
-    named = {found.get("VERSION_ID", ""), found.get("VERSION_CODENAME", "")}
-    if found.get("ID") not in distro.os_release_ids or not named & set(release.words):
+    named = (found.get("VERSION_ID", ""), found.get("VERSION_CODENAME", ""))
+    if found.get("ID") not in distro.os_release_ids or not any(map(release.is_called, named)):
         raise BuildFailed(
             f"checking what the mirror gave for {distro.title} {release.title}",
             f"the tree calls itself {found.get('PRETTY_NAME') or os.fspath(made)}",

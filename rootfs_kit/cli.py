@@ -144,7 +144,8 @@ def build(
     """
     from rootfs_kit.planning import Said, plan_build, require_inputs
 
-    planned = plan_build(Said(distro, knobs_given(knobs), config, distros_dirs), Surroundings.of_this_process())
+    around = Surroundings.of_this_process()
+    planned = plan_build(Said(distro, knobs_given(knobs), config, distros_dirs), around)
     require_inputs(planned.settings)
 
     _require_free_stdout(planned.request, as_json)
@@ -152,7 +153,8 @@ def build(
     from rootfs_kit import build as building
 
     monitor = _monitor(planned.notes, verbose, quiet)
-    _present(building.build(planned.request, planned.distro, monitor), as_json, quiet, planned.request.to_stdout)
+    result = building.build(planned.request, planned.distro, monitor, around.cache_dir)
+    _present(result, as_json, quiet, planned.request.to_stdout)
 
 
 @cli.command(short_help="Put only Kata's files into a directory.")

@@ -80,6 +80,15 @@ class Release:
         """Everything that it answers to."""
         return tuple(word for word in (self.name, self.version, *self.aliases) if word)
 
+    def is_called(self, word: str) -> bool:
+        """Whether a tree that calls its release `word` (os-release(5): VERSION_ID or VERSION_CODENAME) is one of it.
+
+        That may be a point release, as 3.20.3 is one of 3.20. A release without a number, as a rolling one is, goes by
+        whatever the next number will be.
+        """
+        has_number = bool(self.version) or self.name[0].isdigit()
+        return not has_number or any(word == each or word.startswith(f"{each}.") for each in self.words)
+
     def has_ended(self, today: date) -> bool:
         """Whether its security updates have stopped by `today`."""
         return self.end_of_life is not None and self.end_of_life < today

@@ -219,6 +219,8 @@ def _tool(tool: Tool, where_absent: State, purpose: str) -> Diagnosis:
     path = find_tool(tool)
     if path is not None:
         return Diagnosis(tool.program, State.WELL, path, purpose)
+    if tool.fetch is not None:
+        return Diagnosis(tool.program, State.WELL, "not on PATH; a build fetches it, and verifies it", purpose)
     return Diagnosis(tool.program, where_absent, "not on PATH", purpose, host.install_command([tool]))
 
 

@@ -27,6 +27,13 @@ class Surroundings:
         """Raises UsageError where the working directory was deleted."""
         return cls(dict(os.environ), _working_directory(), os.uname().machine, date.today())
 
+    @property
+    def cache_dir(self) -> Path:
+        """Where to keep what another run can use again; it may not exist (XDG Base Directory Specification)."""
+        named = self.environ.get("XDG_CACHE_HOME", "")
+        base = Path(named) if named.startswith("/") else Path(self.environ.get("HOME") or "/root", ".cache")
+        return base / "rootfs-kit"
+
     def distros_dirs(self, named: Iterable[str | Path]) -> tuple[Path, ...]:
         """Where to look for distributions besides the built-in ones: those `named`, then the environment's."""
         variable = [entry for entry in self.environ.get(DISTROS_PATH, "").split(os.pathsep) if entry]

@@ -5,6 +5,7 @@ A plan is data: an engine (`rootfs_kit/engines/`) runs it, tests compare it.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -33,13 +34,13 @@ class Command:
 class Tool:
     """A program that a plan needs, and the package that brings it, by distribution id of the host.
 
-    `fetch`, where there is one, brings the program to a host that has none: called with a directory for caches, it
-    gives the path of an executable that was verified. It raises BuildFailed.
+    `fetch`, where there is one, brings the program to a host that has none: called with a directory for caches and
+    one to put it into, it gives the path of an executable that was verified. It raises BuildFailed.
     """
 
     program: str
     packages: Mapping[str, str]
-    fetch: Callable[[Path], Path] | None = None
+    fetch: Callable[[Path, Path], Path] | None = None
 
 
 @dataclass(frozen=True)
@@ -56,17 +57,43 @@ class Site:
 
 
 @dataclass(frozen=True)
+class PinnedFile:
+    """A file of this host that is used only if its SHA-256 digest, in hexadecimal, is the one that was pinned."""
+
+    file: Path
+    sha256: str
+
+    def read(self) -> bytes:
+        """Its content. Raises UsageError where it is another, or cannot be read."""
+        doing = f"reading {self.file}"
+        try:
+            content = self.file.read_bytes()
+        except OSError as error:
+            raise UsageError(doing, error.strerror or str(error), "Put the file where distro.toml names it.") from error
+        found = hashlib.sha256(content).hexdigest()
+        if found != self.sha256:
+            raise UsageError(
+                doing,
+                f"it is not the file that is pinned: its SHA-256 digest is {found}, and not {self.sha256}",
+                "Get the right file; only if you know why it changed, pin the new digest in distro.toml.",
+            )
+        return content
+
+
+@dataclass(frozen=True)
 class Plan:
     """Commands that fill the tree of a site, an empty directory, with a distribution's packages.
 
     `files` are laid into the site's directory for them before the first command runs: content by relative path, or
-    the host's file that has it (a keyring).
+    the host's file that has it (a keyring). `settings` are files that the distribution's installer would have written
+    besides: the text of each by its path in the guest, laid into the tree after the last command.
     """
 
     commands: tuple[Command, ...]
     tools: tuple[Tool, ...]
     packages: tuple[str, ...]
-    files: Mapping[str, bytes | Path] = field(default_factory=dict)
+    files: Mapping[str, bytes | Path | PinnedFile] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 Planner = Callable[[Site], Plan]
@@ -105,8 +132,9 @@ def find_backend(name: str) -> Backend:
 
 @cache
 def _backends() -> dict[str, Backend]:
+    from rootfs_kit.backends.apk import Apk
     from rootfs_kit.backends.mmdebstrap import Mmdebstrap
     from rootfs_kit.plugins import plugin_manager
 
     plugged = [backend for listed in plugin_manager().hook.rootfs_kit_backends() for backend in listed]
-    return {backend.name: backend for backend in (Mmdebstrap(), *plugged)}
+    return {backend.name: backend for backend in (Apk(), Mmdebstrap(), *plugged)}

@@ -13,10 +13,14 @@ from rootfs_kit.run import Log
 
 @dataclass(frozen=True)
 class Workbench:
-    """What one filling of a tree has to work with: `tree` does not exist yet; `scratch` is a directory that goes."""
+    """What one filling of a tree has to work with.
+
+    `tree` does not exist yet; `scratch` is a directory that goes; `cache` may exist, and is kept from build to build.
+    """
 
     tree: Path
     scratch: Path
+    cache: Path
     monitor: Monitor
     log: Log
 

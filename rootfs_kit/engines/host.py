@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from rootfs_kit.backends import Plan, Planner, Site, Tool
+from rootfs_kit.backends import Command, PinnedFile, Plan, Planner, Site, Tool
 from rootfs_kit.engines import Workbench
 from rootfs_kit.errors import HostLacks
 from rootfs_kit.host import install_command, is_root
@@ -36,9 +37,10 @@ class HostEngine:
         """Raises BuildFailed."""
         plan = planner(Site(bench.tree, bench.scratch / "files", mirror))
         lay_files(plan.files, bench.scratch / "files")
+        programs = fetch_missing(plan.tools, bench.cache, bench.scratch)
         bench.tree.mkdir()
         for command in plan.commands:
-            run(command, bench.monitor, bench.log)
+            run(with_programs(command, programs), bench.monitor, bench.log)
         return plan
 
 
@@ -55,15 +57,27 @@ def missing_tools(plan: Plan) -> list[Tool]:
     return [tool for tool in plan.tools if tool.fetch is None and find_tool(tool) is None]
 
 
-def lay_files(files: Mapping[str, bytes | Path], directory: Path) -> None:
-    """Write a plan's own files where its commands will look for them."""
+def lay_files(files: Mapping[str, bytes | Path | PinnedFile], directory: Path) -> None:
+    """Write a plan's own files where its commands will look for them. Raises UsageError for a wrong pinned one."""
     for name, content in files.items():
         place = directory / name
         place.parent.mkdir(parents=True, exist_ok=True)
         if isinstance(content, Path):
             shutil.copyfile(content, place)
         else:
-            place.write_bytes(content)
+            place.write_bytes(content.read() if isinstance(content, PinnedFile) else content)
+
+
+def fetch_missing(tools: Sequence[Tool], cache: Path, into: Path) -> dict[str, Path]:
+    """The programs that this host lacks and that can be had otherwise, each by its name. Raises BuildFailed."""
+    missing = [tool for tool in tools if tool.fetch is not None and find_tool(tool) is None]
+    return {tool.program: tool.fetch(cache, into) for tool in missing if tool.fetch is not None}
+
+
+def with_programs(command: Command, programs: Mapping[str, Path]) -> Command:
+    """`command`, which starts the program of `programs` where it names one of them."""
+    program, *arguments = command.argv
+    return replace(command, argv=(str(programs.get(program, program)), *arguments))
 
 
 def find_tool(tool: Tool) -> str | None:

@@ -164,8 +164,7 @@ def _require_the_release(made: Path, distro: Distro, request: BuildRequest) -> N
     """The tree must be what was asked for: a mirror may serve something else (kata-containers#7828)."""
     release = distro.release(request.os_version)
     found = open_rootfs(made).os_release
-    named = {found.get("VERSION_ID", ""), found.get("VERSION_CODENAME", "")}
-    if found.get("ID") not in distro.os_release_ids or not named & set(release.words):
+    if found.get("ID") not in (release.ids or distro.os_release_ids) or not release.is_named_by(found):
         raise BuildFailed(
             f"checking what the mirror gave for {distro.title} {release.title}",
             f"the tree calls itself {found.get('PRETTY_NAME') or os.fspath(made)}",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from rootfs_kit.backends import Plan, Planner, Site, Tool
+from rootfs_kit.backends import Command, Plan, Planner, Site, Tool
 from rootfs_kit.engines import Workbench
 from rootfs_kit.errors import HostLacks
 from rootfs_kit.host import install_command
@@ -39,7 +40,7 @@ class HostEngine:
         lay_files(plan.files, bench.scratch / "files")
         bench.tree.mkdir()
         for command in plan.commands:
-            run(command, bench.monitor, bench.log)
+            run(with_tool_found(command, plan.tools), bench.monitor, bench.log)
         return plan
 
 
@@ -55,5 +56,14 @@ def lay_files(files: Mapping[str, bytes | Path], directory: Path) -> None:
 
 
 def find_tool(tool: Tool) -> str | None:
-    """Where the program is, also in the directories that an ordinary user's PATH leaves out."""
-    return shutil.which(tool.program, path=f"{os.environ.get('PATH', '')}:{DEFAULT_PATH}")
+    """Where the program is, or one instead of it, also in directories that an ordinary user's PATH leaves out."""
+    path = f"{os.environ.get('PATH', '')}:{DEFAULT_PATH}"
+    return next(filter(None, (shutil.which(name, path=path) for name in (tool.program, *tool.instead))), None)
+
+
+def with_tool_found(command: Command, tools: Sequence[Tool]) -> Command:
+    """The command with the program that this host has, where a tool of the plan leaves the choice."""
+    program, *arguments = command.argv
+    tool = next((each for each in tools if each.program == program and each.instead), None)
+    found = find_tool(tool) if tool is not None else None
+    return replace(command, argv=(found, *arguments)) if found is not None else command

@@ -199,8 +199,9 @@ def _require_the_release(made: Path, distro: Distro, request: BuildRequest) -> N
     """The tree must be what was asked for: a mirror may serve something else (kata-containers#7828)."""
     release = distro.release(request.os_version)
     found = open_rootfs(made).os_release
+    ids = release.ids or distro.os_release_ids
     named = (found.get("VERSION_ID", ""), found.get("VERSION_CODENAME", ""))
-    if found.get("ID") not in distro.os_release_ids or not any(map(release.is_called, named)):
+    if found.get("ID") not in ids or not any(map(release.is_called, named)):
         raise BuildFailed(
             f"checking what the mirror gave for {distro.title} {release.title}",
             f"the tree calls itself {found.get('PRETTY_NAME') or os.fspath(made)}",

@@ -38,10 +38,12 @@ class SigningKey:
     """A public key that packages or indexes are signed with, and the fingerprint that it must have.
 
     The fingerprint is the OpenPGP one, or for other keys the SHA-256 digest of the file; both in hexadecimal.
+    `releases` are the names of those that it signs; none means all.
     """
 
     file: Path
     fingerprint: str
+    releases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,8 @@ class Builder:
 class Release:
     """One release of a distribution. `name` is what its archive calls it, `version` its number, if it has one.
 
-    `repositories`, where there are any, take the place of the distribution's.
+    `repositories` and `ids`, where there are any, take the place of the distribution's; `packages` are those that
+    only this release needs; `database` is where its package manager keeps the list of what is installed, a guest path.
     """
 
     name: str
@@ -69,6 +72,9 @@ class Release:
     aliases: tuple[str, ...] = ()
     without_architectures: tuple[str, ...] = ()
     repositories: tuple[Repository, ...] = ()
+    ids: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
+    database: str = ""
 
     @property
     def title(self) -> str:
@@ -109,7 +115,8 @@ class Distro:
 
     `architectures` maps the kernel's name of a machine (`uname -m`) to the distribution's own; `trim` lists guest
     paths (glob patterns) that a guest never reads; `databases` the package manager's own state, dropped once the
-    package list is in the manifest; `mirrors` are tried in turn, empty where the backend knows its own default, and
+    package list is in the manifest; `signed_indexes` says that each repository's index is signed, besides the packages;
+    `mirrors` are tried in turn, empty where the backend knows its own default, and
     `architecture_mirrors` take their place for some machines; `ids` are what its os-release(5) may call itself;
     `found_by` says which search turned it up.
     """
@@ -134,6 +141,7 @@ class Distro:
     architecture_mirrors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     repositories: tuple[Repository, ...] = ()
     keys: tuple[SigningKey, ...] = ()
+    signed_indexes: bool = False
     builder: Builder | None = None
 
     @property
@@ -156,6 +164,11 @@ class Distro:
         chosen = self.release(request.os_version).repositories or self.repositories
         root = mirror.rstrip("/")
         return tuple((each.name, f"{root}/{self.filled_in(each.path, request).lstrip('/')}") for each in chosen)
+
+    def keys_for(self, request: BuildRequest) -> tuple[SigningKey, ...]:
+        """The keys that sign the release that is asked for. Raises UsageError."""
+        release = self.release(request.os_version)
+        return tuple(key for key in self.keys if not key.releases or release.name in key.releases)
 
     def release(self, version: str | None = None) -> Release:
         """The release that `version` (a name, a number or an alias) means; None means the default.
@@ -205,7 +218,7 @@ class Distro:
 
     def package_reasons(self, request: BuildRequest) -> dict[str, str]:
         """Each package that a build of `request` installs, in order, with what it is needed for."""
-        reasons = dict.fromkeys(self.packages.base, "every guest")
+        reasons = dict.fromkeys((*self.release(request.os_version).packages, *self.packages.base), "every guest")
         for package in self.packages.init.get(request.init_mode, ()):
             reasons.setdefault(package, f"init: {request.init_mode}")
         for feature in request.features:

@@ -39,13 +39,24 @@ _KEYS = (
     "repository",
     "keyrings",
     "key",
+    "signed-indexes",
     "builder",
     "release",
     "architectures",
     "packages",
     "trim",
 )
-_RELEASE_KEYS = ("name", "version", "aliases", "end-of-life", "without-architectures", "repository")
+_RELEASE_KEYS = (
+    "name",
+    "version",
+    "aliases",
+    "end-of-life",
+    "without-architectures",
+    "repository",
+    "ids",
+    "packages",
+    "database",
+)
 
 
 @dataclass(frozen=True)
@@ -102,6 +113,7 @@ def load_distro(location: Location) -> Distro:
         architecture_mirrors=_architecture_mirrors(table.table("architecture-mirrors"), architectures),
         repositories=_repositories(table),
         keys=tuple(_key(each, location.directory) for each in table.tables("key")),
+        signed_indexes=table.switch("signed-indexes"),
         builder=_builder(table),
     )
 
@@ -169,6 +181,9 @@ def _release(table: Table, architectures: dict[str, str]) -> Release:
         aliases=table.words("aliases", ()),
         without_architectures=without,
         repositories=_repositories(table),
+        ids=table.words("ids", ()),
+        packages=table.words("packages", ()),
+        database=_guest_path(table, "database") if "database" in table else "",
     )
 
 
@@ -187,11 +202,11 @@ def _repository(table: Table) -> Repository:
 
 
 def _key(table: Table, directory: Path) -> SigningKey:
-    table.refuse_unknown(("file", "fingerprint"))
+    table.refuse_unknown(("file", "fingerprint", "releases"))
     fingerprint = table.text("fingerprint").replace(" ", "").lower()
     if not _FINGERPRINT.fullmatch(fingerprint):
         table.refuse("fingerprint", "it is no fingerprint", "Give 40 or 64 hexadecimal digits.")
-    return SigningKey(directory / table.text("file"), fingerprint)
+    return SigningKey(directory / table.text("file"), fingerprint, table.words("releases", ()))
 
 
 def _builder(table: Table) -> Builder | None:
@@ -243,7 +258,17 @@ def _guest_paths(table: Table, key: str) -> tuple[str, ...]:
     """Absolute paths inside the guest that may be removed; the root itself and `..` are a slip of the pen."""
     paths = table.words(key, ())
     for path in paths:
-        parts = path.split("/")
-        if not path.startswith("/") or ".." in parts or len([part for part in parts if part]) < 2:
-            table.refuse(key, f'"{path}" is no path below a directory of the guest', "Write /usr/share/… in full.")
+        _require_guest_path(table, key, path)
     return paths
+
+
+def _guest_path(table: Table, key: str) -> str:
+    path = table.text(key)
+    _require_guest_path(table, key, path)
+    return path
+
+
+def _require_guest_path(table: Table, key: str, path: str) -> None:
+    parts = path.split("/")
+    if not path.startswith("/") or ".." in parts or len([part for part in parts if part]) < 2:
+        table.refuse(key, f'"{path}" is no path below a directory of the guest', "Write /usr/share/… in full.")

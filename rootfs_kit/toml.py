@@ -73,6 +73,13 @@ class Table:
             self.refuse_type(key, "a list of strings")
         return tuple(value)
 
+    def switch(self, key: str) -> bool:
+        """true or false; false where the key is absent."""
+        value = self.data.get(key, False)
+        if not isinstance(value, bool):
+            self.refuse_type(key, "true or false")
+        return value
+
     def day(self, key: str) -> date | None:
         """A date such as 2028-06-30, or None where the key is absent."""
         value = self.data.get(key)

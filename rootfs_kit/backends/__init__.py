@@ -34,13 +34,15 @@ class Command:
 class Tool:
     """A program that a plan needs, and the package that brings it, by distribution id of the host.
 
-    `fetch`, where there is one, brings the program to a host that has none: called with a directory for caches and
-    one to put it into, it gives the path of an executable that was verified. It raises BuildFailed.
+    `instead` names programs that take the same arguments, for a host without this one, the best first. `fetch`, where
+    there is one, brings the program to a host that has none: called with a directory for caches and one to put it
+    into, it gives the path of an executable that was verified. It raises BuildFailed.
     """
 
     program: str
     packages: Mapping[str, str]
     fetch: Callable[[Path, Path], Path] | None = None
+    instead: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -133,8 +135,11 @@ def find_backend(name: str) -> Backend:
 @cache
 def _backends() -> dict[str, Backend]:
     from rootfs_kit.backends.apk import Apk
+    from rootfs_kit.backends.dnf import DNF, TDNF
     from rootfs_kit.backends.mmdebstrap import Mmdebstrap
+    from rootfs_kit.backends.zypper import Zypper
     from rootfs_kit.plugins import plugin_manager
 
     plugged = [backend for listed in plugin_manager().hook.rootfs_kit_backends() for backend in listed]
-    return {backend.name: backend for backend in (Apk(), Mmdebstrap(), *plugged)}
+    ours = (Apk(), Mmdebstrap(), DNF, TDNF, Zypper())
+    return {backend.name: backend for backend in (*ours, *plugged)}

@@ -40,7 +40,7 @@ class HostEngine:
         programs = fetch_missing(plan.tools, bench.cache, bench.scratch)
         bench.tree.mkdir()
         for command in plan.commands:
-            run(with_programs(command, programs), bench.monitor, bench.log)
+            run(with_programs(with_tool_found(command, plan.tools), programs), bench.monitor, bench.log)
         return plan
 
 
@@ -81,5 +81,14 @@ def with_programs(command: Command, programs: Mapping[str, Path]) -> Command:
 
 
 def find_tool(tool: Tool) -> str | None:
-    """Where the program is, also in the directories that an ordinary user's PATH leaves out."""
-    return shutil.which(tool.program, path=f"{os.environ.get('PATH', '')}:{DEFAULT_PATH}")
+    """Where the program is, or one instead of it, also in directories that an ordinary user's PATH leaves out."""
+    path = f"{os.environ.get('PATH', '')}:{DEFAULT_PATH}"
+    return next(filter(None, (shutil.which(name, path=path) for name in (tool.program, *tool.instead))), None)
+
+
+def with_tool_found(command: Command, tools: Sequence[Tool]) -> Command:
+    """The command with the program that this host has, where a tool of the plan leaves the choice."""
+    program, *arguments = command.argv
+    tool = next((each for each in tools if each.program == program and each.instead), None)
+    found = find_tool(tool) if tool is not None else None
+    return replace(command, argv=(found, *arguments)) if found is not None else command

@@ -1,0 +1,90 @@
+"""zypper: openSUSE, into a tree of its own.
+
+zypper would take any key that a repository offers about itself if it were told to trust on its own
+(--gpg-auto-import-keys), and so it is not: rpm is given the pinned keys first, and zypper knows no others.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rootfs_kit.backends import Command, Plan, Site, Tool
+from rootfs_kit.backends.rpm import MACROS, environment, index, key_files, macros, repository_sections
+from rootfs_kit.distro import Distro
+from rootfs_kit.request import BuildRequest
+
+ZYPPER = Tool("zypper", dict.fromkeys(("debian", "ubuntu", "fedora", "opensuse", "arch"), "zypper"))
+RPM = Tool("rpm", dict.fromkeys(("debian", "ubuntu", "fedora", "opensuse"), "rpm") | {"arch": "rpm-tools"})
+
+REPOSITORIES = "repositories/rootfs-kit.repo"
+LIBRARY_CONFIGURATION = "zypp.conf"
+CONFIGURATION = "zypper.conf"
+
+# libzypp's zypp.conf documents each of these. What it looks for in /etc/zypp (locks, vendors, plugins' settings) it
+# finds in an empty directory.
+LIBRARY = """\
+[main]
+configdir={directory}
+credentials.global.dir={directory}/credentials
+download.connect_timeout=30
+download.max_silent_tries=3
+download.transfer_timeout=60
+download.use_deltarpm=false
+multiversion=
+rpm.install.excludedocs=yes
+solver.onlyRequires=true
+"""
+MACHINE = "arch={machine}\n"
+
+# Digests of packages are in the signed index, and zypper would leave it at that; pkg_gpgcheck has it look at the
+# packages' own signatures as well.
+CHECKS = {"type": "rpm-md", "autorefresh": "1", "gpgcheck": "1", "repo_gpgcheck": "1", "pkg_gpgcheck": "1"}
+MILESTONES = (
+    ("Loading repository data", 0.10),
+    ("NEW package", 0.15),
+    ("Retrieving package", 0.18),
+    ("Executing %posttrans", 0.95),
+)
+
+
+class Zypper:
+    """Plans a call of rpm(8) that brings the keys, and one of zypper(8)."""
+
+    name = "zypper"
+
+    def plan(self, request: BuildRequest, distro: Distro, site: Site) -> Plan:
+        """The calls that fill the tree; pure. Raises UsageError for what the distro has not, and without a mirror."""
+        packages = distro.packages_for(request)
+        keys = key_files(request, distro)
+        variables = environment(request, site)
+        trust = ("rpm", f"--root={site.tree}", "--import", *(str(site.files / name) for name in keys))
+        install = (
+            "zypper",
+            f"--config={site.files / CONFIGURATION}",
+            f"--root={site.tree}",
+            f"--reposd-dir={(site.files / REPOSITORIES).parent}",
+            "--non-interactive",
+            "install",
+            "--no-recommends",
+            "--auto-agree-with-licenses",
+            *packages,
+        )
+        commands = (
+            Command(trust, variables),
+            Command(install, {**variables, "ZYPP_CONF": str(site.files / LIBRARY_CONFIGURATION)}, MILESTONES),
+        )
+        return Plan(commands, (ZYPPER, RPM), packages, self._files(request, distro, site))
+
+    def index(self, request: BuildRequest, distro: Distro) -> str:
+        return index(request, distro)
+
+    @staticmethod
+    def _files(request: BuildRequest, distro: Distro, site: Site) -> dict[str, bytes | Path]:
+        machine = MACHINE.format(machine=distro.architectures[request.arch]) if request.arch else ""
+        return {
+            REPOSITORIES: repository_sections(request, distro, site, CHECKS).encode(),
+            CONFIGURATION: b"[main]\n",
+            LIBRARY_CONFIGURATION: f"{LIBRARY.format(directory=site.files / 'zypp')}{machine}".encode(),
+            MACROS: macros(request, distro),
+            **key_files(request, distro),
+        }

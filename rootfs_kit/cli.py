@@ -138,6 +138,7 @@ def build(
           --agent-bin ./kata-agent
       rootfs-kit build debian --agent probe       for want of a kata-agent
       rootfs-kit build --config build.toml
+      rootfs-kit build ./my-distro                a directory with a config.sh
     """
     from rootfs_kit.planning import Said, plan_build, require_inputs
 
@@ -145,9 +146,14 @@ def build(
     require_inputs(planned.settings)
 
     from rootfs_kit import build as building
+    from rootfs_kit.allowed_failure import unless_it_may_fail
 
     monitor = _monitor(planned.notes, verbose, quiet)
-    _present(building.build(planned.request, planned.distro, monitor), as_json, quiet)
+    result = unless_it_may_fail(building.build, planned.request, planned.distro, monitor)
+    if not isinstance(result, Path):
+        _present(result, as_json, quiet)
+    elif as_json:
+        click.echo(_json({"allowed_failure": str(result)}))
 
 
 @cli.command(short_help="Put only Kata's files into a directory.")

@@ -60,13 +60,18 @@ class Plan:
     """Commands that fill the tree of a site, an empty directory, with a distribution's packages.
 
     `files` are laid into the site's directory for them before the first command runs: content by relative path, or
-    the host's file that has it (a keyring).
+    the host's file or directory that has it (a keyring).
+
+    `before_container` and `after_container` are for an engine that runs the commands in a container: commands for the
+    host itself, which learn the container engine's name from `container_engine`.
     """
 
     commands: tuple[Command, ...]
     tools: tuple[Tool, ...]
     packages: tuple[str, ...]
     files: Mapping[str, bytes | Path] = field(default_factory=dict)
+    before_container: tuple[Command, ...] = ()
+    after_container: tuple[Command, ...] = ()
 
 
 Planner = Callable[[Site], Plan]
@@ -106,7 +111,8 @@ def find_backend(name: str) -> Backend:
 @cache
 def _backends() -> dict[str, Backend]:
     from rootfs_kit.backends.mmdebstrap import Mmdebstrap
+    from rootfs_kit.backends.shell import Shell
     from rootfs_kit.plugins import plugin_manager
 
     plugged = [backend for listed in plugin_manager().hook.rootfs_kit_backends() for backend in listed]
-    return {backend.name: backend for backend in (Mmdebstrap(), *plugged)}
+    return {backend.name: backend for backend in (Mmdebstrap(), Shell(), *plugged)}

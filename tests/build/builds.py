@@ -61,8 +61,8 @@ class Mirror:
     def run(self, arguments: Sequence[str], target: Path, seconds: float = SECONDS) -> Outcome:
         """A command line of one's own, made from `arguments()`."""
         done = subprocess.run(
-            arguments, cwd=target.parent, env=environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True,
-            errors="surrogateescape", timeout=seconds, check=False,
+            arguments, cwd=target.parent, env=clean_environment(), stdin=subprocess.DEVNULL, capture_output=True,
+            text=True, errors="surrogateescape", timeout=seconds, check=False,
         )  # fmt: skip
         return Outcome(done.returncode, done.stdout, done.stderr)
 

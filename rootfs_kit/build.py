@@ -11,10 +11,11 @@ from pathlib import Path
 
 from rootfs_kit import manifest
 from rootfs_kit.axes import Content
-from rootfs_kit.backends import Command, Plan, Planner, find_backend
+from rootfs_kit.backends import Command, Plan, Planner, Site, find_backend
 from rootfs_kit.distro import Distro
 from rootfs_kit.engines import Engine, Workbench
 from rootfs_kit.engines.choice import choose_engine
+from rootfs_kit.engines.hooks import container_hooks
 from rootfs_kit.errors import BuildFailed, RootfsKitError
 from rootfs_kit.guest import finish, furnish
 from rootfs_kit.guest.agent import Agent, resolve_agent
@@ -103,7 +104,8 @@ def _install(engine: Engine, planner: Planner, mirrors: Sequence[Mirror], worksh
         scratch.mkdir()
         return engine.fill(bench, planner, mirror)
 
-    plan = from_the_first(mirrors, install, workshop.monitor)
+    with container_hooks(engine.name, planner(Site(bench.tree, scratch)), bench):
+        plan = from_the_first(mirrors, install, workshop.monitor)
     remove_tree(scratch)
     with RootfsEditor(workshop.made) as editor:
         for path, text in plan.settings.items():
@@ -196,7 +198,12 @@ def _kept(error: RootfsKitError, workshop: Workshop) -> RootfsKitError:
 
 
 def _require_the_release(made: Path, distro: Distro, request: BuildRequest) -> None:
-    """The tree must be what was asked for: a mirror may serve something else (kata-containers#7828)."""
+    """The tree must be what was asked for: a mirror may serve something else (kata-containers#7828).
+
+    What a config.sh builds may call itself anything.
+    """
+    if distro.script is not None:
+        return
     release = distro.release(request.os_version)
     found = open_rootfs(made).os_release
     ids = release.ids or distro.os_release_ids

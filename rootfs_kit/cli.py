@@ -7,6 +7,7 @@ by the command that needs it, so that `--help`, `list` and shell completion answ
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -141,6 +142,7 @@ def build(
           --agent-bin ./kata-agent
       rootfs-kit build debian --agent probe       for want of a kata-agent
       rootfs-kit build --config build.toml
+      rootfs-kit build ./my-distro                a directory with a config.sh
     """
     from rootfs_kit.planning import Said, plan_build, require_inputs
 
@@ -151,10 +153,15 @@ def build(
     _require_free_stdout(planned.request, as_json)
 
     from rootfs_kit import build as building
+    from rootfs_kit.allowed_failure import unless_it_may_fail
 
     monitor = _monitor(planned.notes, verbose, quiet)
-    result = building.build(planned.request, planned.distro, monitor, around.cache_dir)
-    _present(result, as_json, quiet, planned.request.to_stdout)
+    build_it = partial(building.build, cache=around.cache_dir)
+    result = unless_it_may_fail(build_it, planned.request, planned.distro, monitor)
+    if not isinstance(result, Path):
+        _present(result, as_json, quiet, planned.request.to_stdout)
+    elif as_json:
+        click.echo(_json({"allowed_failure": str(result)}))
 
 
 @cli.command(short_help="Put only Kata's files into a directory.")

@@ -110,6 +110,22 @@ class PackageRules:
 
 
 @dataclass(frozen=True)
+class ConfigScript:
+    """What a distribution has that a `config.sh` describes instead of a `distro.toml` (`config_script.py`).
+
+    `variables` are those that it set, each with its value or values; `may_fail` is BUILD_CAN_FAIL; `beside` are the
+    directories of other distributions, which it may read through script_dir; `dockerfile` is its Dockerfile.in, for
+    the image that has its package manager.
+    """
+
+    variables: Mapping[str, tuple[str, ...]]
+    may_fail: bool = False
+    has_library: bool = False
+    dockerfile: str | None = None
+    beside: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
 class Distro:
     """One distribution as its `distro.toml` tells it.
 
@@ -118,7 +134,7 @@ class Distro:
     package list is in the manifest; `signed_indexes` says that each repository's index is signed, besides the packages;
     `mirrors` are tried in turn, empty where the backend knows its own default, and
     `architecture_mirrors` take their place for some machines; `ids` are what its os-release(5) may call itself;
-    `found_by` says which search turned it up.
+    `found_by` says which search turned it up; `script` is there where a `config.sh` describes it.
     """
 
     name: str
@@ -143,6 +159,7 @@ class Distro:
     keys: tuple[SigningKey, ...] = ()
     signed_indexes: bool = False
     builder: Builder | None = None
+    script: ConfigScript | None = None
 
     @property
     def os_release_ids(self) -> tuple[str, ...]:
@@ -179,11 +196,23 @@ class Distro:
         for release in self.releases:
             if wanted in release.words:
                 return release
+        if self.script is not None:
+            return self._release_of_script(wanted)
         raise UsageError(
             f"choosing the release of {self.title}",
             f'there is no release "{wanted}"',
             did_you_mean(wanted, [word for release in self.releases for word in release.words])
             + f" Its releases are {listed(release.title for release in self.releases)}.",
+        )
+
+    def _release_of_script(self, wanted: str) -> Release:
+        """A config.sh knows no list of releases: it takes whatever it is told."""
+        if wanted:
+            return Release(wanted)
+        raise UsageError(
+            f"choosing the release of {self.title}",
+            "its config.sh names none, and wants to be told",
+            "Give --os-version NAME (OS_VERSION).",
         )
 
     def machine(self, arch: str, release: Release | None = None) -> str:
@@ -253,14 +282,14 @@ class Distro:
 
 
 def find_distro(name: str, paths: Sequence[str | PathLike[str]] = ()) -> Distro:
-    """The distribution `name`: a name of `rootfs-kit list`, or the path of a directory with a distro.toml.
+    """The distribution `name`: a name of `rootfs-kit list`, or the path of a directory that describes one.
 
     `paths` are searched before plugins' directories and the built-in ones; each holds distributions, or is one.
     Raises UsageError with the nearest name when there is no such distribution, or when its description is wrong.
     """
-    from rootfs_kit.distro_file import DESCRIPTION, Location, load_distro, locate
+    from rootfs_kit.distro_file import NAMED_DESCRIPTIONS, Location, describes, load_distro, locate
 
-    if "/" in name and (Path(name) / DESCRIPTION).is_file():
+    if "/" in name and describes(Path(name), NAMED_DESCRIPTIONS):
         directory = Path(name).absolute()
         return load_distro(Location(directory.resolve().name, directory, "named by its path"))
     locations = {location.name: location for location in locate(paths)}

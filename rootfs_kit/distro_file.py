@@ -19,6 +19,11 @@ from rootfs_kit.request import FEATURES
 from rootfs_kit.toml import Table, read_table
 
 DESCRIPTION = "distro.toml"
+CONFIG_SCRIPT = "config.sh"
+
+# Reading a config.sh runs it, so one counts only in a directory that the user named; with both, distro.toml wins.
+DESCRIPTIONS = (DESCRIPTION,)
+NAMED_DESCRIPTIONS = (DESCRIPTION, CONFIG_SCRIPT)
 
 # An installed wheel keeps `distros/` inside the package, a checkout beside it; the first that exists counts.
 BUILT_IN_DIRECTORIES = (Path(__file__).parent / "distros", Path(__file__).parent.parent / "distros")
@@ -79,15 +84,28 @@ def locate(paths: Sequence[str | PathLike[str]] = ()) -> list[Location]:
     return [found[name] for name in sorted(found)]
 
 
+def describes(directory: Path, descriptions: Sequence[str]) -> bool:
+    """Whether `directory` holds the description of a distribution, in one of the files that count."""
+    return any((directory / name).is_file() for name in descriptions)
+
+
 def load_distro(location: Location) -> Distro:
-    """The distribution that the `distro.toml` at `location` describes.
+    """The distribution that the `distro.toml` or `config.sh` at `location` describes; the latter is run.
 
     Raises UsageError, with file and line, for anything in it that is missing, unknown or of the wrong type.
     """
-    table = read_table(location.directory / DESCRIPTION)
     if not _NAME.fullmatch(location.name):
         found = f'the directory is called "{location.name}", which is no name for a distribution'
-        table.refuse(None, found, "Use letters, digits, dots, dashes and underscores.")
+        hint = "Use letters, digits, dots, dashes and underscores."
+        raise UsageError(f"reading {location.directory}", found, hint)
+    if not (location.directory / DESCRIPTION).exists():
+        from rootfs_kit.config_script import read_config_script
+
+        return read_config_script(location.name, location.directory, location.found_by)
+    return _described_by(read_table(location.directory / DESCRIPTION), location)
+
+
+def _described_by(table: Table, location: Location) -> Distro:
     table.refuse_unknown(_KEYS)
     trim = table.table("trim")
     trim.refuse_unknown(("paths", "databases"))
@@ -123,17 +141,19 @@ def _named(paths: Sequence[str | PathLike[str]]) -> Iterator[Location]:
         if not path.is_dir():
             found = "it is no directory" if path.exists() else "there is no such directory"
             raise UsageError(f"looking for distributions in {path}", found, _WHAT_A_DIRECTORY_HOLDS)
-        locations = list(_within(path.absolute(), str(path)))
+        locations = list(_within(path.absolute(), str(path), NAMED_DESCRIPTIONS))
         if not locations:
             raise UsageError(
-                f"looking for distributions in {path}", f"there is no {DESCRIPTION} in it", _WHAT_A_DIRECTORY_HOLDS
+                f"looking for distributions in {path}",
+                f"there is no {DESCRIPTION} and no {CONFIG_SCRIPT} in it",
+                _WHAT_A_DIRECTORY_HOLDS,
             )
         yield from locations
 
 
 _WHAT_A_DIRECTORY_HOLDS = (
-    f"Name a directory that holds one directory per distribution, each with a {DESCRIPTION}, in --distros-dir or "
-    "ROOTFS_KIT_DISTROS_PATH."
+    f"Name a directory that holds one directory per distribution, each with a {DESCRIPTION} or {CONFIG_SCRIPT}, in "
+    "--distros-dir or ROOTFS_KIT_DISTROS_PATH."
 )
 
 
@@ -142,22 +162,22 @@ def _of_plugins() -> Iterator[Location]:
 
     for directories in plugin_manager().hook.rootfs_kit_distros():
         for directory in directories:
-            yield from _within(Path(directory), "a plugin")
+            yield from _within(Path(directory), "a plugin", DESCRIPTIONS)
 
 
 def _built_in() -> Iterator[Location]:
     directory = next((each for each in BUILT_IN_DIRECTORIES if each.is_dir()), None)
     if directory is not None:
-        yield from _within(directory, BUILT_IN)
+        yield from _within(directory, BUILT_IN, DESCRIPTIONS)
 
 
-def _within(directory: Path, found_by: str) -> Iterator[Location]:
+def _within(directory: Path, found_by: str, descriptions: Sequence[str]) -> Iterator[Location]:
     """The distributions in `directory`, or the one that it is."""
-    if (directory / DESCRIPTION).is_file():
+    if describes(directory, descriptions):
         yield Location(directory.resolve().name, directory, found_by)
         return
     for inner in sorted(directory.iterdir()):
-        if (inner / DESCRIPTION).is_file():
+        if describes(inner, descriptions):
             yield Location(inner.name, inner, found_by)
 
 

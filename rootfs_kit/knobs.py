@@ -11,7 +11,7 @@ from dataclasses import MISSING, dataclass, fields
 from enum import StrEnum
 
 from rootfs_kit.request import AUTO_ENGINE, PROBE_AGENT, BuildRequest, Format
-from rootfs_kit.values import Epoch, File, Files, Kind, Machine, OneOf, Output, Switch, Text, Words, shown
+from rootfs_kit.values import Epoch, File, Files, Given, Kind, Machine, OneOf, Output, Switch, Text, Words, shown
 
 
 class Section(StrEnum):
@@ -358,6 +358,15 @@ KNOBS = (
         ("--wait",),
         _YES_OR_NO,
         "Wait while another build of the same rootfs runs.",
+    ),
+    Knob(
+        "graceful_exit",
+        Section.WORK,
+        ("--graceful-exit",),
+        Given(),
+        "Count a failure as success where the distribution's config.sh says BUILD_CAN_FAIL, and leave DISTRO_fail.",
+        "GRACEFUL_EXIT",
+        commands=BUILD_ONLY,
     ),
     Knob(
         "check",

@@ -78,7 +78,7 @@ def table(distros: Sequence[Distro], today: date, width: int) -> str:
     rows = [
         (
             distro.name,
-            "\n".join(_marked(release, distro) for release in distro.releases),
+            "\n".join(_marked(release, distro) for release in distro.releases) or "as asked for",
             "\n".join(_updates(release, today) for release in distro.releases),
             "\n".join(distro.init_modes),
             " ".join(distro.architectures),

@@ -64,6 +64,7 @@ class BuildRequest:
     force: bool = False
     keep_failed: bool = False
     wait: bool = True
+    graceful_exit: bool = False
     check: bool = True
     allow_probe_agent: bool = False
     log: Path | None = None

@@ -51,11 +51,20 @@ def pages(facts: Facts, width: int) -> str:
         ("Settings", _settings_page(facts["settings"], width)),
         ("Packages, besides what these depend on", _packages_page(facts["packages"], width)),
         (f"Commands, with {listed(facts['tools'])}", _commands_page(facts["commands"], width)),
+        *_variables_section(facts["distro"]["variables"]),
         ("Removed from the guest", _folded(facts["trim"] + facts["databases"], width)),
     ]
     texts = [f"{title}\n{'=' * len(title)}\n{body}" for title, body in sections]
     texts += [f"note: {note}" for note in facts["notes"]]
     return "\n\n".join(texts)
+
+
+def _variables_section(variables: Facts) -> list[tuple[str, str]]:
+    """What a config.sh set, where one describes the distribution; arrays as a shell writes them."""
+    if not variables:
+        return []
+    shown = {name: shlex.join(values) for name, values in variables.items()}
+    return [("Set by config.sh", "\n".join(f"{name}={value}" for name, value in shown.items()))]
 
 
 def _distro_facts(planned: PlannedBuild, release: Release, today: date) -> Facts:
@@ -78,6 +87,9 @@ def _distro_facts(planned: PlannedBuild, release: Release, today: date) -> Facts
         "keyrings": [str(keyring) for keyring in distro.keyrings],
         "directory": str(distro.directory),
         "found_by": distro.found_by,
+        "variables": {
+            name: list(values) for name, values in (distro.script.variables if distro.script else {}).items()
+        },
     }
 
 

@@ -59,6 +59,14 @@ class Switch:
 
 
 @dataclass(frozen=True)
+class Given(Switch):
+    """A switch that osbuilder turns on with a variable that holds anything at all (rootfs.sh:368); `no` stays no."""
+
+    def from_text(self, text: str, base: Path) -> bool:
+        return text != "no"
+
+
+@dataclass(frozen=True)
 class Text:
     """A word or phrase on one line that matches `pattern` as a whole."""
 

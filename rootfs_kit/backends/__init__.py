@@ -87,8 +87,11 @@ class Plan:
     """Commands that fill the tree of a site, an empty directory, with a distribution's packages.
 
     `files` are laid into the site's directory for them before the first command runs: content by relative path, or
-    the host's file that has it (a keyring). `settings` are files that the distribution's installer would have written
-    besides: the text of each by its path in the guest, laid into the tree after the last command.
+    the host's file or directory that has it (a keyring). `settings` are files that the distribution's installer would
+    have written besides: the text of each by its path in the guest, laid into the tree after the last command.
+
+    `before_container` and `after_container` are for an engine that runs the commands in a container: commands for the
+    host itself, which learn the container engine's name from `container_engine`.
     """
 
     commands: tuple[Command, ...]
@@ -96,6 +99,8 @@ class Plan:
     packages: tuple[str, ...]
     files: Mapping[str, bytes | Path | PinnedFile] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
+    before_container: tuple[Command, ...] = ()
+    after_container: tuple[Command, ...] = ()
 
 
 Planner = Callable[[Site], Plan]
@@ -137,9 +142,10 @@ def _backends() -> dict[str, Backend]:
     from rootfs_kit.backends.apk import Apk
     from rootfs_kit.backends.dnf import DNF, TDNF
     from rootfs_kit.backends.mmdebstrap import Mmdebstrap
+    from rootfs_kit.backends.shell import Shell
     from rootfs_kit.backends.zypper import Zypper
     from rootfs_kit.plugins import plugin_manager
 
     plugged = [backend for listed in plugin_manager().hook.rootfs_kit_backends() for backend in listed]
-    ours = (Apk(), Mmdebstrap(), DNF, TDNF, Zypper())
+    ours = (Apk(), Mmdebstrap(), DNF, TDNF, Zypper(), Shell())
     return {backend.name: backend for backend in (*ours, *plugged)}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rootfs_kit.backends import Command, PinnedFile, Plan, Planner, Site, Tool
 from rootfs_kit.engines import Workbench
-from rootfs_kit.errors import HostLacks
+from rootfs_kit.errors import BuildFailed, HostLacks
 from rootfs_kit.host import install_command, is_root
 from rootfs_kit.run import DEFAULT_PATH, run
 
@@ -62,7 +62,9 @@ def lay_files(files: Mapping[str, bytes | Path | PinnedFile], directory: Path) -
     for name, content in files.items():
         place = directory / name
         place.parent.mkdir(parents=True, exist_ok=True)
-        if isinstance(content, Path):
+        if isinstance(content, Path) and content.is_dir():
+            _copy_directory(content, place)
+        elif isinstance(content, Path):
             shutil.copyfile(content, place)
         else:
             place.write_bytes(content.read() if isinstance(content, PinnedFile) else content)
@@ -78,6 +80,15 @@ def with_programs(command: Command, programs: Mapping[str, Path]) -> Command:
     """`command`, which starts the program of `programs` where it names one of them."""
     program, *arguments = command.argv
     return replace(command, argv=(str(programs.get(program, program)), *arguments))
+
+
+def _copy_directory(directory: Path, place: Path) -> None:
+    """Its files and links as they are. Raises BuildFailed for what cannot be copied: a socket, an unreadable file."""
+    try:
+        shutil.copytree(directory, place, symlinks=True)
+    except (OSError, shutil.Error) as error:
+        found = error.args[0][0][2] if isinstance(error, shutil.Error) else error
+        raise BuildFailed(f"copying {directory}", str(found), "Move what is no part of it out of the way.") from error
 
 
 def find_tool(tool: Tool) -> str | None:

@@ -43,7 +43,10 @@ INIT_PROGRAMS = {
 
 @dataclass(frozen=True)
 class Manifest:
-    """What rootfs-kit wrote about a tree when it built it; empty for everybody else's."""
+    """What rootfs-kit wrote about a tree when it built it; empty for everybody else's.
+
+    `source_date_epoch` is in seconds since 1970, None for a build that was given none.
+    """
 
     agent_name: str
     content: str | None
@@ -51,6 +54,7 @@ class Manifest:
     requested_packages: tuple[str, ...]
     extra_packages: tuple[str, ...]
     deleted_units: tuple[str, ...]
+    source_date_epoch: int | None
 
 
 @lru_cache(maxsize=8)
@@ -71,6 +75,7 @@ def manifest(tree: RootfsTree) -> Manifest | None:
             requested_packages=tuple(packages.get("requested") or ()),
             extra_packages=tuple(packages.get("extra") or ()),
             deleted_units=tuple(document.get("deleted_units") or ()),
+            source_date_epoch=None if (epoch := document.get("source_date_epoch")) is None else int(epoch),
         )
     except (ValueError, AttributeError, TypeError) as error:
         raise CouldNotLook(

@@ -183,7 +183,8 @@ def overlay(config: str | None, as_json: bool, verbose: int, quiet: bool, **knob
 def check(rootfs: str, as_json: bool, verbose: int, quiet: bool, no_truncate: bool, **how: Any) -> int:
     """Judge whether ROOTFS, a directory or an archive, is fit to boot as a guest of Kata Containers.
 
-    The verdict is that of `pytest --rootfs=ROOTFS`; nothing in ROOTFS is run or changed.
+    The verdict is that of `pytest --rootfs=ROOTFS`; nothing in ROOTFS is changed, and nothing
+    of it is run unless --run-agent asks for it.
 
     \b
     Examples:

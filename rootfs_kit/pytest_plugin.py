@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from rootfs_kit.suite.subject import Subject
     from rootfs_kit.tree import RootfsTree
 
-ITEMS = ("expected_file", "expected_module", "module_version", "required_package", "required_unit", "waiver")
+ITEMS = (
+    "expected_file", "expected_module", "module_version", "required_package", "required_unit", "started_agent",
+    "waiver",
+)  # fmt: skip
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -34,13 +37,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--rootfs-profile",
         metavar="WORDS",
         help="auto, or what the rootfs is held to: systemd, agent-init or overlay, and features (policy, "
-        "confidential, modules, debug-console, initrd, image), joined by commas",
+        "confidential, modules, selinux, debug-console, initrd, image), joined by commas",
     )
     option("--rootfs-expect", metavar="FILE", help="TOML file with what is expected of this rootfs, and waivers")
     option("--rootfs-strict", action="store_true", help="warnings fail as well")
     option("--rootfs-report", metavar="FILE", help="write the findings to FILE.json, or to FILE.sarif")
     option("--rootfs-allow-host", action="store_true", help="allow --rootfs=/, the machine that pytest runs on")
     option("--rootfs-allow-probe-agent", action="store_true", help="take rootfs-kit's probe for an agent")
+    option(
+        "--rootfs-run-agent",
+        action="store_true",
+        help="start the agent once, confined, with --version; without this, nothing of the rootfs is ever started",
+    )
     option("--rootfs-no-truncate", action="store_true", help="show all paths of a finding, not the first five")
 
 
@@ -101,6 +109,12 @@ def allow_probe_agent(request: pytest.FixtureRequest) -> bool:
     return _subject(request).options.allow_probe_agent
 
 
+@pytest.fixture(scope="session")
+def run_agent(request: pytest.FixtureRequest) -> bool:
+    """Whether the agent may be started, to ask for its version."""
+    return _subject(request).options.run_agent
+
+
 @pytest.fixture
 def known_checks(request: pytest.FixtureRequest) -> frozenset[tuple[str, str]]:
     """The id and the node id of every check that was found, whether it applies to this rootfs or not."""
@@ -137,6 +151,13 @@ def required_unit(request: pytest.FixtureRequest) -> RequiredUnit:
     """Each unit that the expectations ask for, in turn."""
     unit: RequiredUnit = _item(request)
     return unit
+
+
+@pytest.fixture
+def started_agent(request: pytest.FixtureRequest) -> str:
+    """The agent's name, once, where it may be started; no test where it may not."""
+    name: str = _item(request)
+    return name
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ class SuiteOptions:
     report: Path | None = None
     allow_host: bool = False
     allow_probe_agent: bool = False
+    run_agent: bool = False
     truncate: bool = True
 
     @property
@@ -43,6 +44,7 @@ def options_of(namespace: argparse.Namespace) -> SuiteOptions:
         report=_path(namespace.rootfs_report),
         allow_host=namespace.rootfs_allow_host,
         allow_probe_agent=namespace.rootfs_allow_probe_agent,
+        run_agent=namespace.rootfs_run_agent,
         truncate=not namespace.rootfs_no_truncate,
     )
     if options.report is not None:

@@ -60,8 +60,8 @@ def test_agent_is_reachable_by_its_own_name(rootfs: RootfsTree) -> None:
     )
 
 
-@check("AGT-01", severity=ERROR, init=SYSTEMD, source="kata-agent.service.in runs it as root")
-def test_agent_belongs_to_root_and_only_root_writes_it(rootfs: RootfsTree, profile: Profile) -> None:
+@check("AGT-01", severity=ERROR, source="kata-agent.service.in runs it as root; with AGENT_INIT=yes it is process 1")
+def test_agent_belongs_to_root_and_only_root_writes_it(rootfs: RootfsTree) -> None:
     """Guards against an agent that somebody else may replace: it runs as root in every guest.
 
     chown it to root and chmod it to 0755.
@@ -187,4 +187,26 @@ def test_there_is_one_agent(rootfs: RootfsTree, profile: Profile) -> None:
         expected="one agent, at /usr/bin/kata-agent",
         at_boot="which one is started depends on the unit and on PATH",
         mend="remove all but the one that the unit starts",
+    )
+
+
+@check("AGT-06", severity=WARN, init=SYSTEMD, source="systemd.service(5), ExecStart=; initrd_builder.sh:75")
+def test_the_unit_starts_this_agent(rootfs: RootfsTree) -> None:
+    """Guards against a unit that starts another program than the agent that every tool looks at.
+
+    `kata-agent.service` of a third party may name /sbin/kata-agent, or a wrapper. Let it start the one agent.
+    """
+    agent = the_agent(rootfs)
+    unit = rootfs.unit("kata-agent.service")
+    programs = [line.program for line in unit.exec_lines("ExecStart")] if unit is not None and not unit.masked else []
+    if unit is None or not any(rootfs.file(program).is_file for program in programs):
+        pytest.skip("no unit starts an agent that is there: UNT-01 reports that")
+    started = {rootfs.resolve(program).final for program in programs}
+    require(
+        agent.target.final in started,
+        unit.path,
+        found="ExecStart=" + " ".join(programs),
+        expected=f"ExecStart={agent.path}, the agent that is judged here",
+        at_boot="another program than the one that was looked at is the agent of the guest",
+        mend=f"let the unit start {agent.path}, and remove the other program",
     )

@@ -19,6 +19,7 @@ PAUSE = "/pause_bundle"
 STORAGE_TOOLS = (("cryptsetup", "cryptsetup-bin"), ("mkfs.ext4", "e2fsprogs"), ("dd", "coreutils"))
 DIRECTORIES = ("/usr/sbin", "/sbin", "/usr/bin", "/bin")
 CERTIFICATES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
+REMOUNT = "systemd-remount-fs.service"
 NO_GUEST_PULL = "pulling images inside the guest fails"
 
 
@@ -179,6 +180,24 @@ def test_run_has_room_for_images(rootfs: RootfsTree) -> None:
         expected="a tmpfs on /run with size=50%",
         at_boot=f"{NO_GUEST_PULL}: No space left on device",
         mend="build with --confidential, or add the line",
+    )
+
+
+@check("COC-03", severity=WARN, content=FULL, init=SYSTEMD, features=["confidential"], source="kata-containers#6775")
+def test_run_is_mounted_anew(rootfs: RootfsTree) -> None:
+    """Guards against a line of /etc/fstab that nobody applies: systemd has mounted /run before it reads the file.
+
+    Kata's target must require systemd-remount-fs.service, or local-fs.target want it.
+    """
+    places = [unit for name in ("kata-containers.target", "local-fs.target") if (unit := rootfs.unit(name)) is not None]
+    unit = rootfs.unit(REMOUNT)
+    require(
+        unit is not None and not unit.masked and any(REMOUNT in (*one.requires, *one.wants) for one in places),
+        unit.path if unit is not None else f"/usr/lib/systemd/system/{REMOUNT}",
+        found="no such unit" if unit is None else "masked" if unit.masked else "a unit that nobody asks for",
+        expected=f"{REMOUNT}, required by kata-containers.target",
+        at_boot=f"/run keeps the size that systemd gave it; {NO_GUEST_PULL}: No space left on device",
+        mend=f"add Requires={REMOUNT} to kata-containers.target (rootfs-kit build --confidential)",
     )
 
 

@@ -12,6 +12,7 @@ from rootfs_kit.suite.expectation import Expectation, ExpectedFile, Waiver, toda
 from rootfs_kit.suite.requirements import RequiredUnit
 from rootfs_kit.tree import RootfsFile, RootfsTree
 from rootfs_kit.tree.machines import rootfs_machine
+from rootfs_kit.tree.modules import ModuleTree
 from rootfs_kit.tree.packages import Presence
 
 OTHERWISE = "the guest is not the one that was agreed upon"
@@ -125,6 +126,38 @@ def test_expected_module_is_there(rootfs: RootfsTree, expected_module: str) -> N
         )
         for directory in (lacking if versions else [MODULES])
     )
+
+
+@check("EXP-03", severity=ERROR, source="the expectations: modules; modules.dep(5)")
+def test_expected_module_finds_what_it_needs(rootfs: RootfsTree, expected_module: str) -> None:
+    """Guards against a module that is there while another that it needs is not: modprobe loads neither.
+
+    Copy the whole directory of modules, or with each module those that modules.dep names for it.
+    """
+    report(
+        Finding(
+            f"{tree.directory}/{path}",
+            found="nothing",
+            expected=f"the module, as {expected_module} needs it",
+            at_boot=f"loading {expected_module} fails: Unknown symbol in module",
+            mend=f"add {path} to the modules of the rootfs",
+        )
+        for tree in map(rootfs.modules, rootfs.module_versions)
+        for path in _needed_and_absent(tree, expected_module)
+    )
+
+
+def _needed_and_absent(tree: ModuleTree, name: str) -> list[str]:
+    """Paths below the directory of modules."""
+    found = tree.find(name)
+    relative = {path: relative for relative, path in tree.files.items()}.get(found.path or "") if found else None
+    waiting, seen = [relative] if relative else [], set[str]()
+    while waiting:
+        path = waiting.pop()
+        if path not in seen:
+            seen.add(path)
+            waiting.extend(tree.dep.get(path, ()))
+    return sorted(seen - tree.files.keys())
 
 
 @check("EXP-04", severity=ERROR, source="the expectations: units")

@@ -9,8 +9,8 @@ from __future__ import annotations
 import pytest
 
 from rootfs_kit.axes import InitMode
-from rootfs_kit.suite.anatomy import INIT, InitProgram, init_program
-from rootfs_kit.suite.check import AGENT_INIT, ERROR, FULL, SYSTEMD, check, require
+from rootfs_kit.suite.anatomy import INIT, InitProgram, find_agent, init_program
+from rootfs_kit.suite.check import AGENT_INIT, ERROR, FULL, INFO, SYSTEMD, check, require
 from rootfs_kit.suite.profile import Profile
 from rootfs_kit.tree import RootfsTree
 
@@ -65,4 +65,23 @@ def test_initrd_builder_finds_the_agent(rootfs: RootfsTree, profile: Profile) ->
         expected="a regular file or a relative link, for AGENT_INIT=no initrd_builder.sh",
         at_boot=REFUSED,
         mend=f"put the agent itself at {place}, or make the link relative",
+    )
+
+
+@check("GAT-01", severity=INFO, content=FULL, source="image_builder.sh:193-260; initrd_builder.sh:71-94")
+def test_builders_are_told_about_this_tree(rootfs: RootfsTree, profile: Profile) -> None:
+    """Notes how Kata's image and initrd builders are to be called for this tree: they do not look for themselves."""
+    if init_program(rootfs) is InitProgram.NONE:
+        pytest.skip("there is no init: INI-01 reports that")
+    agent = find_agent(rootfs)
+    name = agent.path.rpartition("/")[2] if agent is not None else "kata-agent"
+    settings = f"AGENT_INIT={'yes' if profile.init is InitMode.AGENT else 'no'}"
+    settings += f" AGENT_BIN={name}" if name != "kata-agent" else ""
+    require(
+        False,
+        INIT,
+        found=f"{init_program(rootfs)}",
+        expected=f"{settings} image_builder.sh ROOTFS, or {settings} initrd_builder.sh ROOTFS",
+        at_boot="with the other setting, the builder refuses the tree or bakes in an init that is not there",
+        mend="nothing: this is how to call the builders",
     )

@@ -6,7 +6,7 @@ import pytest
 
 from rootfs_kit.axes import Content, InitMode
 from rootfs_kit.suite.anatomy import INIT, SYSTEMD_PATHS, InitProgram, init_program
-from rootfs_kit.suite.check import AGENT_INIT, ERROR, FULL, OVERLAY, SYSTEMD, check, require
+from rootfs_kit.suite.check import AGENT_INIT, ERROR, FULL, OVERLAY, SYSTEMD, WARN, check, require
 from rootfs_kit.suite.profile import Profile
 from rootfs_kit.tree import RootfsTree
 
@@ -117,6 +117,30 @@ def test_initrd_has_an_init_at_its_root(rootfs: RootfsTree) -> None:
         expected=f"the same program as {INIT}",
         at_boot="the initrd starts another program than an image of the same rootfs would",
         mend="make /init a symbolic link to /sbin/init",
+    )
+
+
+@check(
+    "INI-04",
+    severity=WARN,
+    content=FULL | OVERLAY,
+    features=["initrd"],
+    source="initrd_builder.sh:80-91; kata-containers a00a7c500a",
+)
+def test_initrd_reaches_its_init_by_one_link(rootfs: RootfsTree) -> None:
+    """Guards against an /init that leads through several links: Kata's initrd builder found kernels that give up there.
+
+    Let /init name the program itself.
+    """
+    chain = rootfs.resolve("/init").chain
+    ours = [link for link in chain if link == "/init" or rootfs.file(link).is_file]
+    require(
+        len(ours) <= 1,
+        "/init",
+        found="/init, by way of " + ", ".join(ours[1:]),
+        expected="one link that names the program itself",
+        at_boot="some kernels do not follow the second link, and panic: No working init found",
+        mend=f"make /init a link to {(rootfs.resolve('/init').final or INIT).lstrip('/')}",
     )
 
 

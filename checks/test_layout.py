@@ -5,11 +5,25 @@ from __future__ import annotations
 import pytest
 
 from rootfs_kit.errors import CouldNotLook
-from rootfs_kit.suite.check import ERROR, FULL, INFO, Finding, check, report, require
-from rootfs_kit.tree import RootfsTree
+from rootfs_kit.suite.check import ERROR, FULL, INFO, WARN, Finding, check, report, require
+from rootfs_kit.suite.survey import survey
+from rootfs_kit.tree import Entry, Kind, RootfsTree
 
 MERGED = ("/bin", "/sbin", "/lib")
 MULTILIB = ("/lib32", "/lib64", "/libx32")
+AGENT = "/usr/bin/kata-agent"  # AGT-01 is about its mode
+INITRD_DEVICES = [("/dev/console", (5, 1)), ("/dev/null", (1, 3))]
+PLACES_OF_PROGRAMS = ("/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/lib", "/lib", "/usr/libexec")
+# What Debian, Fedora, openSUSE, Arch and Alpine ship with the bit: shadow, util-linux, PAM, D-Bus, polkit, sudo, …
+USUAL_SETUID = frozenset({
+    "at", "bbsuid", "bsd-write", "chage", "chfn", "chsh", "cockpit-session", "crontab", "dbus-daemon-launch-helper",
+    "doas", "dotlockfile", "expiry", "fusermount", "fusermount3", "gpasswd", "grub2-set-bootflag", "ksu", "locate",
+    "mail-lock", "mail-touchlock", "mail-unlock", "mlocate", "mount", "mount.cifs", "mount.nfs", "newgidmap", "newgrp",
+    "newuidmap", "ntfs-3g", "pam_extrausers_chkpwd", "pam_timestamp_check", "passwd", "ping", "ping6", "pkexec",
+    "plocate", "polkit-agent-helper-1", "postdrop", "postqueue", "sg", "ssh-agent", "ssh-keysign", "su", "sudo",
+    "sudoedit", "suexec", "umount", "unix2_chkpwd", "unix_chkpwd", "usernetctl", "userhelper", "utempter", "wall",
+    "write", "write.ul",
+})  # fmt: skip
 CRITICAL_LINKS = ("/sbin/init", "/bin/sh", "/etc/os-release", "/etc/localtime")
 
 
@@ -185,3 +199,158 @@ def test_other_links_lead_somewhere(rootfs: RootfsTree) -> None:
 def _is_made_at_boot(target: str) -> bool:
     """Links into the file systems that are mounted at boot dangle by design (/etc/mtab -> /proc/mounts)."""
     return target.startswith(("/proc/", "/run/", "/sys/", "/dev/", "../proc/", "../run/"))
+
+
+@check("LAY-06", severity=WARN, content=FULL, source="chmod(2); inode(7)")
+def test_setuid_programs_are_the_usual_ones(rootfs: RootfsTree) -> None:
+    """Guards against programs that give rights away and that no distribution ships so.
+
+    Known are the programs of the base system (su, mount, passwd, …), where packages install them and writable by root
+    alone. Clear the bit; or say with `setuid` in the expectations which files may have it.
+    """
+    report(
+        Finding(
+            entry.path,
+            found=f"mode {entry.mode:04o}, owner {entry.uid}:{entry.gid}",
+            expected="no setuid or setgid bit, but for the base system's own programs",
+            at_boot="any process of the guest can use the rights of the file's owner",
+            mend="chmod ug-s it, or remove it",
+        )
+        for entry in survey(rootfs).setuid
+        if not _is_a_usual_setuid_program(entry)
+    )
+
+
+def _is_a_usual_setuid_program(entry: Entry) -> bool:
+    where, _, name = entry.path.rpartition("/")
+    is_in_place = where.startswith(PLACES_OF_PROGRAMS) and not where.startswith("/usr/local")
+    return name in USUAL_SETUID and is_in_place and not entry.mode & 0o022
+
+
+@check("LAY-06", severity=WARN, content=FULL, source="unix(7): a socket is made by the process that listens")
+def test_no_sockets_are_left(rootfs: RootfsTree) -> None:
+    """Guards against sockets of daemons that ran during the build (gpg-agent's, dirmngr's): nobody listens there."""
+    report(
+        Finding(
+            entry.path,
+            found=f"a socket, mode {entry.mode:04o}",
+            expected="no socket in a rootfs at rest",
+            at_boot="the guest boots; whoever connects there is refused",
+            mend=f"remove {entry.path}, and stop its daemon at the end of the build",
+        )
+        for entry in survey(rootfs).sockets
+    )
+
+
+@check("LAY-06", severity=WARN, content=FULL, source="chmod(2); inode(7), the sticky bit")
+def test_only_root_may_change_the_system(rootfs: RootfsTree) -> None:
+    """Guards against files, and directories without the sticky bit, that any user of the guest may write."""
+    report(
+        Finding(
+            entry.path,
+            found=f"a {entry.kind} that anybody may write, mode {entry.mode:04o}",
+            expected="no write permission for others",
+            at_boot="any process of the guest can change what others rely on",
+            mend=f"chmod o-w {entry.path}",
+        )
+        for entry in survey(rootfs).writable
+        if entry.path not in ("/tmp", AGENT)
+    )
+
+
+@check("LAY-06", severity=WARN, content=FULL, source="chown(2); passwd(5), group(5)")
+@pytest.mark.parametrize(("who", "database"), [("user", "/etc/passwd"), ("group", "/etc/group")], ids=["user", "group"])
+def test_every_owner_is_known(rootfs: RootfsTree, who: str, database: str) -> None:
+    """Guards against files of the person who built or unpacked the rootfs: numbers that the guest has no name for.
+
+    Unpack as root, or in a user namespace that maps the owners; or `chown -R --from=UID 0:0` the tree.
+    """
+    if not rootfs.file(database).is_file:
+        pytest.skip(f"there is no {database} to know anybody by")
+    known = _numbers_in(rootfs, database)
+    owned = survey(rootfs).users if who == "user" else survey(rootfs).groups
+    report(
+        Finding(
+            owner.first,
+            found=f"belongs to {who} {number}, as do {owner.count} entries in all",
+            expected=f"a {who} of the rootfs's {database}",
+            at_boot=f"the guest boots; whichever {who} is given that number there owns these files",
+            mend="chown them to root, or unpack the rootfs as root",
+        )
+        for number, owner in sorted(owned.items())
+        if number not in known
+    )
+
+
+def _numbers_in(rootfs: RootfsTree, database: str) -> set[int]:
+    """Root's number, and those of the database."""
+    fields = (line.split(":") for line in rootfs.file(database).read_text().splitlines())
+    return {0} | {int(line[2]) for line in fields if len(line) > 2 and line[2].isdecimal()}
+
+
+@check(
+    "LAY-07",
+    severity=ERROR,
+    features=["initrd"],
+    content=FULL,
+    source="kata-containers#6261; kernel Documentation/admin-guide/devices.txt",
+)
+@pytest.mark.parametrize(("path", "device"), INITRD_DEVICES, ids=["console", "null"])
+def test_initrd_has_its_first_devices(rootfs: RootfsTree, path: str, device: tuple[int, int]) -> None:
+    """Guards against a guest that is mute: of an initrd the kernel opens /dev/console before anything is mounted.
+
+    Make the nodes as root (`mknod -m 600 dev/console c 5 1`, `mknod -m 666 dev/null c 1 3`), or write an archive that
+    holds them.
+    """
+    entry = rootfs.lstat(path)
+    require(
+        entry is not None and entry.kind is Kind.CHAR_DEVICE and entry.device == device,
+        path,
+        found=f"character device {entry.device[0]}:{entry.device[1]}"
+        if entry is not None and entry.device
+        else rootfs.file(path).describe(),
+        expected=f"character device {device[0]}:{device[1]}",
+        at_boot="the kernel warns: unable to open an initial console; init has no standard output, and its log is lost",
+        mend=f"make the node {path} (mknod {path.lstrip('/')} c {device[0]} {device[1]})",
+    )
+
+
+@check("LAY-07", severity=WARN, content=FULL, source="null(4); kernel Documentation/admin-guide/devices.txt")
+def test_dev_holds_no_ordinary_files(rootfs: RootfsTree) -> None:
+    """Guards against /dev/null as a file: somebody wrote to it in a chroot that had no devices. FIFOs are no better.
+
+    Remove them: the guest's /dev is a file system of its own.
+    """
+    report(
+        Finding(
+            entry.path,
+            found=f"a {entry.kind} of {entry.size} bytes",
+            expected="device nodes, links and directories",
+            at_boot="until devtmpfs is mounted, what is written there fills the root, and what is read is old",
+            mend=f"remove {entry.path}",
+        )
+        for entry in rootfs.walk("/dev")
+        if entry.kind in (Kind.FILE, Kind.FIFO)
+    )
+
+
+@check("LAY-08", severity=WARN, content=FULL, source="src/agent/src/mount.rs:55-64 mounts over all of them")
+@pytest.mark.parametrize("directory", ["/proc", "/run", "/sys", "/tmp"])
+def test_nothing_lies_under_a_mount(rootfs: RootfsTree, directory: str) -> None:
+    """Guards against files that no guest will ever see, as its own file systems are mounted over them.
+
+    They come from a tree that was copied while it ran, or are what the build left in /tmp. Remove them.
+    """
+    if not rootfs.file(directory).is_directory:
+        pytest.skip(f"there is no {directory}: test_mount_point_is_there reports that")
+    report(
+        Finding(
+            entry.path,
+            found=f"a {entry.kind} of {entry.size} bytes",
+            expected=f"nothing but directories below {directory}",
+            at_boot=f"the guest boots; it takes room in the image, and {directory} is mounted over it",
+            mend=f"empty {directory} at the end of the build",
+        )
+        for entry in rootfs.walk(directory)
+        if entry.is_file
+    )

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any
 
 import pytest
 
-from rootfs_kit.suite.anatomy import InitProgram, init_program
-from rootfs_kit.suite.check import WARN, Finding, check, report, require
+from rootfs_kit.suite.anatomy import AGENT_DIRECTORIES, InitProgram, find_agent, init_program
+from rootfs_kit.suite.check import FULL, WARN, Finding, check, report, require
 from rootfs_kit.suite.summary_document import SUMMARY, NoSummary, field, read_summary
 from rootfs_kit.tree import RootfsTree
 from rootfs_kit.tree.machines import rootfs_machine
 
 FORMAT = "0.0.2"
+# `date -u -Ins`-like; an older busybox leaves %N as it stands (kata-containers/osbuilder#401).
+TIME = re.compile(r"[^.]+\.\d+\+0000Z")
 FIELDS = (
     "osbuilder.url", "osbuilder.version", "rootfs-creation-time", "description", "file-format-version",
     "architecture", "base-distro.name", "base-distro.version", "base-distro.packages.default",
     "base-distro.packages.extra", "agent.url", "agent.name", "agent.version", "agent.agent-is-init-daemon",
 )  # fmt: skip
+# What osbuilder calls a distribution, and what that one's os-release says.
+OTHER_NAMES = {
+    "cbl-mariner": ("azurelinux", "mariner"),
+    "clearlinux": ("clear-linux-os",),
+    "suse": ("opensuse-leap", "opensuse-tumbleweed", "sles", "sle-micro"),
+}
 MEND = "let rootfs-kit write the file, or correct the field"
 AT_BOOT = "the guest boots; kata-collect-data.sh reports something else than what runs"
 
@@ -82,12 +91,12 @@ def _is_other_format(document: dict[str, Any]) -> bool:
 
 
 def _has_a_time(document: dict[str, Any]) -> bool:
-    text = str(field(document, "rootfs-creation-time")).partition(".")[0].partition("+")[0]
+    text = str(field(document, "rootfs-creation-time"))
     try:
-        datetime.fromisoformat(text)
+        datetime.fromisoformat(text.partition(".")[0].partition("+")[0])
     except ValueError:
         return False
-    return True
+    return TIME.fullmatch(text) is not None
 
 
 @check("YML-01", severity=WARN, source="osbuilder/scripts/lib.sh:157-219")
@@ -99,6 +108,40 @@ def test_osbuilder_yaml_names_the_architecture(rootfs: RootfsTree) -> None:
         SUMMARY,
         found=f"architecture: {stated}",
         expected=f"architecture: {machine}, as the programs of the rootfs",
+        at_boot=AT_BOOT,
+        mend=MEND,
+    )
+
+
+@check(
+    "YML-01", severity=WARN, content=FULL, source="rootfs.sh:938-950 takes the build host's os-release for the rootfs's"
+)
+def test_osbuilder_yaml_names_the_distribution(rootfs: RootfsTree) -> None:
+    """Guards against a summary that names the distribution of the build host, or of another rootfs."""
+    stated, actual = field(the_summary(rootfs), "base-distro.name"), rootfs.os_release.get("ID", "")
+    known = stated.lower() if isinstance(stated, str) else ""
+    require(
+        not known or not actual or actual in OTHER_NAMES.get(known, (known,)),
+        SUMMARY,
+        found=f"base-distro.name: {stated}",
+        expected=f"{actual}, as os-release says",
+        at_boot=AT_BOOT,
+        mend=MEND,
+    )
+
+
+@check("YML-01", severity=WARN, content=FULL, source="osbuilder/scripts/lib.sh:157-219 (agent.name)")
+def test_osbuilder_yaml_names_the_agent(rootfs: RootfsTree) -> None:
+    """Guards against a summary whose agent is no program of the rootfs."""
+    stated = field(the_summary(rootfs), "agent.name")
+    agent = find_agent(rootfs)
+    if agent is None or not isinstance(stated, str):
+        pytest.skip("there is no agent, or the summary names none: AGT-01 and other tests report that")
+    require(
+        any(rootfs.exists(f"{directory}/{stated}") for directory in AGENT_DIRECTORIES),
+        SUMMARY,
+        found=f"agent.name: {stated}, of which there is no program",
+        expected=f"agent.name: {agent.path.rpartition('/')[2]}",
         at_boot=AT_BOOT,
         mend=MEND,
     )

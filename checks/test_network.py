@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 
 import pytest
 
@@ -12,6 +13,13 @@ from rootfs_kit.tree import RootfsTree
 RESOLV_CONF = "/etc/resolv.conf"
 HOSTNAME = "/etc/hostname"
 HOSTS = "/etc/hosts"
+# Where a proxy is set for a whole machine: environ(7), apt.conf(5), dnf.conf(5), wgetrc, curlrc, pip's configuration.
+PROXY_FILES = (
+    "/etc/apt/apt.conf", "/etc/curlrc", "/etc/dnf/dnf.conf", "/etc/environment", "/etc/pip.conf", "/etc/profile",
+    "/etc/wgetrc", "/etc/yum.conf", "/root/.bashrc", "/root/.curlrc", "/root/.profile", "/root/.wgetrc",
+)  # fmt: skip
+PROXY_DIRECTORIES = ("/etc/apt/apt.conf.d", "/etc/environment.d", "/etc/profile.d", "/etc/systemd/system.conf.d")
+PROXY = re.compile(r"^\s*(?!#|//)[^#]*?\b(?:https?_proxy|proxy|Acquire::https?::Proxy)\b[\s=\"']*\w+://", re.I | re.M)
 NEUTRAL_HOSTNAMES = {"localhost", "localhost.localdomain", "kata", "kata-guest", "(none)", "alpine"}
 NEUTRAL_HOSTS = {
     "localhost", "localhost.localdomain", "localhost4", "localhost4.localdomain4", "localhost6",
@@ -103,6 +111,27 @@ def _is_neutral(line: list[str]) -> bool:
     except ValueError:
         return False
     return (local.is_loopback or local.is_multicast or local.is_reserved) and set(names) <= NEUTRAL_HOSTS
+
+
+@check("NET-04", severity=WARN, content=FULL, source="kata-containers#5077, #6834 (builds behind a proxy)")
+def test_no_proxy_of_the_build_is_set(rootfs: RootfsTree) -> None:
+    """Guards against the proxy of the network that the rootfs was built in: no guest can reach it.
+
+    Give it to the build by its environment, not by a file in the rootfs.
+    """
+    inside = [f"{where}/{name}" for where in PROXY_DIRECTORIES for name in rootfs.listdir(where)]
+    files = [path for path in (*PROXY_FILES, *inside) if rootfs.file(path).is_file]
+    report(
+        Finding(
+            path,
+            found=f"a proxy: {match[0].strip()[:60]}…",
+            expected="no proxy; the runtime gives one to the agent where there is one (agent.https_proxy)",
+            at_boot="whatever pulls or downloads in the guest waits for a proxy that it cannot reach",
+            mend=f"remove the setting from {path}",
+        )
+        for path in files
+        if (match := PROXY.search(rootfs.read_bytes(path, limit=65536).decode(errors="replace"))) is not None
+    )
 
 
 @check("NET-03", severity=WARN, content=FULL, source="src/agent/src/rpc.rs:126-135, 1364-1417")

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import re
+from datetime import date
+
 import pytest
 
 from rootfs_kit.errors import CouldNotLook
 from rootfs_kit.suite.anatomy import manifest
 from rootfs_kit.suite.check import ERROR, FULL, WARN, Finding, check, report, require
-from rootfs_kit.suite.requirements import RequiredPackage
+from rootfs_kit.suite.expectation import today
+from rootfs_kit.suite.requirements import RequiredPackage, known_distro
 from rootfs_kit.tree import RootfsTree
 from rootfs_kit.tree.packages import Presence
 
 CACHES = ("/var/cache/apt/archives", "/var/lib/apt/lists", "/var/cache/apk", "/var/cache/dnf", "/var/cache/zypp")
+MACHINE_SECRETS = (
+    "/etc/hostid", "/etc/machine-info", "/var/lib/dbus/machine-id", "/var/lib/systemd/credential.secret",
+    "/var/lib/systemd/random-seed", "/var/lib/urandom/random-seed", "/etc/iscsi/initiatorname.iscsi",
+)  # fmt: skip
 BUILD_TOOLS = ("gcc", "cc1", "clang", "rustc", "cargo", "go", "make", "cmake")
+DPKG_STATUS = "/var/lib/dpkg/status"
+HALF_INSTALLED = re.compile(
+    r"^Package: (\S+)\n(?:(?!\n).*\n)*?Status: \S+ \S+ (half-installed|unpacked|half-configured|triggers-awaited)$",
+    re.M,
+)
 HOST_KEYS = "/etc/ssh"
 
 
@@ -111,9 +124,7 @@ def test_no_machine_secrets_are_left(rootfs: RootfsTree) -> None:
     """Guards against SSH host keys and random seeds that every guest of the image would share."""
     keys = [f"{HOST_KEYS}/{name}" for name in rootfs.listdir(HOST_KEYS)] if rootfs.file(HOST_KEYS).is_directory else []
     secrets = [path for path in keys if path.endswith("_key") and "/ssh_host_" in path]
-    secrets += [
-        path for path in ("/var/lib/systemd/random-seed", "/var/lib/dbus/machine-id") if _is_a_secret(rootfs, path)
-    ]
+    secrets += [path for path in MACHINE_SECRETS if _is_a_secret(rootfs, path)]
     report(
         Finding(
             path,
@@ -129,3 +140,56 @@ def test_no_machine_secrets_are_left(rootfs: RootfsTree) -> None:
 def _is_a_secret(rootfs: RootfsTree, path: str) -> bool:
     entry = rootfs.lstat(path)
     return entry is not None and entry.is_file and entry.size > 0
+
+
+@check(
+    "PKG-04",
+    severity=WARN,
+    content=FULL,
+    source="kata-containers#2116 (Fedora 30 by default); os-release(5), SUPPORT_END",
+)
+def test_release_is_still_maintained(rootfs: RootfsTree) -> None:
+    """Guards against a guest of a release that gets no security updates any more.
+
+    The day is the one that os-release names, or that rootfs-kit's description of the distribution knows. Build a
+    newer release.
+    """
+    ended = _end_of_support(rootfs)
+    require(
+        ended is None or ended >= today(),
+        "/etc/os-release",
+        found=f"{rootfs.os_release.get('PRETTY_NAME', rootfs.os_release.get('ID'))}, whose updates ended on {ended}",
+        expected="a release that is maintained",
+        at_boot="the guest boots, with faults that are known and stay",
+        mend="build a newer release of the distribution",
+    )
+
+
+def _end_of_support(rootfs: RootfsTree) -> date | None:
+    try:
+        return date.fromisoformat(rootfs.os_release.get("SUPPORT_END", ""))
+    except ValueError:
+        pass
+    distro = known_distro(rootfs)
+    words = {rootfs.os_release.get("VERSION_ID"), rootfs.os_release.get("VERSION_CODENAME")}
+    releases = distro.releases if distro is not None else ()
+    return next((release.end_of_life for release in releases if words & {release.name, release.version}), None)
+
+
+@check("PKG-05", severity=ERROR, content=FULL, source="dpkg(1), PACKAGE STATES")
+def test_no_package_is_half_installed(rootfs: RootfsTree) -> None:
+    """Guards against packages whose installation was cut short: their files are there, and their scripts never ran.
+
+    The user that a service runs as, or an alternative, is then missing. Run `dpkg --configure -a` in the build.
+    """
+    text = rootfs.file(DPKG_STATUS).read_text() if rootfs.file(DPKG_STATUS).is_file else ""
+    report(
+        Finding(
+            DPKG_STATUS,
+            found=f"{name} is {state}",
+            expected="packages that are installed, or not there",
+            at_boot="what the package's scripts would have set up is missing",
+            mend=f"configure {name} (dpkg --configure -a), or find out why it failed",
+        )
+        for name, state in HALF_INSTALLED.findall(text)
+    )

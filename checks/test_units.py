@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rootfs_kit.suite.anatomy import InitProgram, find_agent, init_program
-from rootfs_kit.suite.check import ERROR, FULL, SYSTEMD, WARN, Finding, Severity, check, report, require
+from rootfs_kit.suite.anatomy import InitProgram, find_agent, init_program, manifest
+from rootfs_kit.suite.check import ERROR, FULL, INFO, SYSTEMD, WARN, Finding, Severity, check, report, require
 from rootfs_kit.suite.profile import Profile
 from rootfs_kit.tree import RootfsTree
 from rootfs_kit.tree.units import Unit, find_unit, requirement_closure
@@ -13,10 +13,16 @@ from rootfs_kit.tree.units import Unit, find_unit, requirement_closure
 SERVICE = "kata-agent.service"
 TARGET = "kata-containers.target"
 WANTED_BY_BASIC = f"/etc/systemd/system/basic.target.wants/{TARGET}"
-WANTED_BUS = f"/etc/systemd/system/{TARGET}.wants/dbus.socket"
 NO_AGENT_STARTED = "systemd comes up without the agent, and the runtime times out connecting to the vsock"
-BUS_PROGRAMS = ("/usr/bin/dbus-daemon", "/usr/bin/dbus-broker-launch", "/bin/dbus-daemon")
+DEFAULT = "default.target"
 MACHINE_ID = "/etc/machine-id"
+EXTENSION = (
+    "/usr/lib/systemd/system/kata-extension-mount@.service",
+    "/usr/lib/systemd/system-generators/kata-extension-mount-generator",
+    "/usr/libexec/kata-extension-mount.sh",
+    "/usr/libexec/kata-extension-umount.sh",
+)
+EXTENSION_TOOLS = (("/bin/bash",), ("/bin/mount",), ("/usr/sbin/veritysetup", "/sbin/veritysetup"))
 
 
 @pytest.fixture(autouse=True)
@@ -78,6 +84,42 @@ def test_agent_service_starts_a_program_that_is_there(rootfs: RootfsTree) -> Non
     )
 
 
+@check("UNT-01", severity=ERROR, init=SYSTEMD, source="kata-containers.target.in: Requires=kata-agent.service")
+def test_the_target_starts_the_agent(rootfs: RootfsTree) -> None:
+    """Guards against a target that reaches its end without the agent: the runtime names the target and nothing else.
+
+    Kata's target must require kata-agent.service, or want it.
+    """
+    target = the_unit(rootfs, TARGET)
+    if find_unit(rootfs, SERVICE) is None:
+        pytest.skip(f"there is no {SERVICE}: test_agent_units_are_there reports that")
+    started = {*target.requires, *target.wants}
+    require(
+        SERVICE in started,
+        target.path,
+        found="Requires=" + " ".join(target.requires),
+        expected=f"Requires={SERVICE} among them",
+        at_boot=NO_AGENT_STARTED,
+        mend=f"write Requires={SERVICE} in {TARGET}",
+    )
+
+
+@check("UNT-01", severity=WARN, init=SYSTEMD, source="systemd.syntax(7)")
+@pytest.mark.parametrize("name", [SERVICE, TARGET])
+def test_agent_units_are_understood(rootfs: RootfsTree, name: str) -> None:
+    """Guards against lines of the agent's units that systemd passes over with a warning, as it cannot parse them."""
+    report(
+        Finding(
+            complaint.path,
+            found=f"line {complaint.line}: {complaint.found}",
+            expected="a section header or an assignment",
+            at_boot="systemd ignores the line, and what it was meant to do is not done",
+            mend="correct the line",
+        )
+        for complaint in the_unit(rootfs, name).complaints
+    )
+
+
 @check("UNT-02", severity=ERROR, content=FULL, init=SYSTEMD, source="kata-containers#11126, #2968")
 def test_everything_the_target_requires_is_there(rootfs: RootfsTree) -> None:
     """Guards against a missing or masked unit that kata-containers.target needs, directly or through another.
@@ -118,51 +160,29 @@ def test_basic_target_wants_kata_containers(rootfs: RootfsTree, profile: Profile
     )
 
 
-@check("UNT-04", severity=ERROR, content=FULL, init=SYSTEMD, source="kata-containers#6657, #11126")
-def test_the_bus_is_started(rootfs: RootfsTree) -> None:
-    """Guards against a guest without a system bus: the agent asks systemd for cgroups over it.
+@check(
+    "UNT-03",
+    severity=ERROR,
+    content=FULL,
+    init=SYSTEMD,
+    features=["initrd"],
+    source="systemd.special(7), default.target",
+)
+def test_initrd_boots_to_a_default_target(rootfs: RootfsTree) -> None:
+    """Guards against an initrd whose systemd does not know where to go, and stops in the rescue shell.
 
-    The target must want dbus.socket, and a bus implementation must be installed.
+    The runtime names no systemd.unit= for an initrd, so that default.target is started: it must lead to a unit, and
+    through that to basic.target, which wants Kata's.
     """
+    closure = requirement_closure(rootfs, DEFAULT)
+    problem = closure.problems[0] if closure.problems else None
     require(
-        rootfs.file(WANTED_BUS).is_file,
-        WANTED_BUS,
-        found=rootfs.file(WANTED_BUS).describe(),
-        expected="a link to the unit dbus.socket",
-        at_boot="containers with a systemd cgroup path fail: Establishing a D-Bus connection",
-        mend=f"link {WANTED_BUS} to /usr/lib/systemd/system/dbus.socket (and install dbus)",
-    )
-
-
-@check("UNT-04", severity=ERROR, content=FULL, init=SYSTEMD, source="kata-containers#12934")
-def test_a_bus_implementation_is_installed(rootfs: RootfsTree) -> None:
-    """Guards against dbus.socket without anything behind it. Install dbus or dbus-broker."""
-    require(
-        any(rootfs.file(program).is_executable for program in BUS_PROGRAMS),
-        BUS_PROGRAMS[0],
-        found="neither dbus-daemon nor dbus-broker-launch",
-        expected="a D-Bus implementation",
-        at_boot="containers with a systemd cgroup path fail: Establishing a D-Bus connection",
-        mend="install dbus (or dbus-broker)",
-    )
-
-
-@check("UNT-04", severity=ERROR, content=FULL, init=SYSTEMD, source="kata-containers#11126, #10732")
-def test_dbus_broker_has_its_journal(rootfs: RootfsTree) -> None:
-    """Guards against dbus-broker without journald, which it logs to: deleting units (rootfs.sh -d) breaks it so."""
-    bus = find_unit(rootfs, "dbus.service")
-    if bus is None or "dbus-broker" not in "".join(line.program for line in bus.exec_lines("ExecStart")):
-        pytest.skip("the bus is not dbus-broker: it needs no journal")
-    lost = [name for name in ("systemd-journald.service", "systemd-journald.socket") if find_unit(rootfs, name) is None]
-    report(
-        Finding(
-            f"/usr/lib/systemd/system/{name}",
-            found="no such unit, while the system bus is dbus-broker",
-            expected="journald's units",
-            at_boot="the bus drops its clients: Establishing a D-Bus connection … reset by peer",
-            mend="keep journald's units (no --delete-units), or install dbus-daemon",
-        )
-        for name in lost
+        problem is None and "basic.target" in closure.units,
+        problem.path if problem is not None and problem.path else f"/usr/lib/systemd/system/{DEFAULT}",
+        found=str(problem) if problem is not None else "units that do not lead to basic.target",
+        expected=f"{DEFAULT}, a link to a target that requires basic.target",
+        at_boot="systemd starts rescue.target instead, and the agent never",
+        mend=f"link {DEFAULT} to multi-user.target",
     )
 
 
@@ -235,3 +255,55 @@ def test_programs_that_stop_the_agent_are_there(rootfs: RootfsTree) -> None:
         for program in programs
         if not rootfs.file(program).is_executable
     )
+
+
+@check("UNT-08", severity=INFO, init=SYSTEMD, source="rootfs.sh:879-895 (-d), which says cleanup.timer for clean.timer")
+def test_deleted_units_are_gone(rootfs: RootfsTree) -> None:
+    """Notes units that a build with --delete-units said it deleted and that are there, and what a misspelt name kept.
+
+    rootfs.sh -d means to delete systemd-tmpfiles-clean.timer and never does.
+    """
+    written = manifest(rootfs)
+    claimed = set(written.deleted_units if written is not None else ())
+    if find_unit(rootfs, "systemd-journald.service") is None:
+        claimed.add("systemd-tmpfiles-clean.timer")
+    left = (find_unit(rootfs, name) for name in sorted(claimed) if name.endswith((".service", ".socket", ".timer")))
+    report(
+        Finding(
+            unit.path,
+            found="a unit that was to be deleted",
+            expected="no such unit, as those that it belongs to are gone",
+            at_boot="the guest boots; systemd starts what nobody needs",
+            mend=f"remove {unit.path}",
+        )
+        for unit in left
+        if unit is not None and not unit.masked
+    )
+
+
+@check("UNT-09", severity=WARN, init=SYSTEMD, source="src/agent/Makefile:99-112, 171-179 (make install of Kata 4)")
+def test_extension_mounts_are_whole(rootfs: RootfsTree) -> None:
+    """Guards against a half of Kata 4's extension mounts: unit, generator and scripts work together or not at all.
+
+    In a full rootfs they also need bash, mount and veritysetup. Copy all that the agent's `make install` brings.
+    """
+    parts = [path for path in EXTENSION if rootfs.lstat(path) is not None]
+    if not parts:
+        return
+    lost = [path for path in EXTENSION if not rootfs.file(path).is_file]
+    if holds_a_base(rootfs):
+        lost += [names[0] for names in EXTENSION_TOOLS if not any(rootfs.file(path).is_executable for path in names)]
+    report(
+        Finding(
+            path,
+            found=rootfs.file(path).describe(),
+            expected=f"it to be there, as {parts[0]} is",
+            at_boot="the guest boots; extensions of the rootfs are not mounted",
+            mend="install all of the agent's extension files, with bash, mount and cryptsetup, or none of them",
+        )
+        for path in lost
+    )
+
+
+def holds_a_base(rootfs: RootfsTree) -> bool:
+    return rootfs.exists("/etc/os-release") or rootfs.exists("/usr/lib/os-release")

@@ -201,7 +201,8 @@ def check(rootfs: str, as_json: bool, verbose: int, quiet: bool, no_truncate: bo
 
     An archive is read in place: tar or initrd (also compressed), docker-save or OCI image layout.
 
-    The verdict is that of `pytest --rootfs=ROOTFS`; nothing in ROOTFS is run or changed.
+    The verdict is that of `pytest --rootfs=ROOTFS`; nothing in ROOTFS is changed, and nothing
+    of it is run unless --run-agent asks for it.
 
     \b
     Examples:

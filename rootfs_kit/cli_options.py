@@ -159,7 +159,7 @@ def suite_options(function: Function) -> Function:
     """The options of the pytest plugin. The `rootfs-` that tells them from pytest's own may be left out."""
     words = (
         "auto, or what the rootfs is held to: systemd, agent-init or overlay, and features (policy, confidential, "
-        "modules, debug-console, initrd, image), joined by commas."
+        "modules, selinux, debug-console, initrd, image), joined by commas."
     )
     options = (
         _suite_option("profile", metavar="WORDS", help=words),
@@ -167,6 +167,7 @@ def suite_options(function: Function) -> Function:
         _suite_option("report", metavar="FILE", type=click.Path(), help="Write the findings to FILE.json or .sarif."),
         _suite_option("strict", is_flag=True, help="Warnings fail as well."),
         _suite_option("allow-probe-agent", is_flag=True, help="Take rootfs-kit's diagnostic agent for an agent."),
+        _suite_option("run-agent", is_flag=True, help="Start the agent once, confined, with --version."),
         _suite_option("allow-host", is_flag=True, help="Allow / as ROOTFS: the machine that this runs on."),
         _suite_option("no-truncate", is_flag=True, help="Show all paths of a finding, not the first five."),
     )

@@ -62,6 +62,7 @@ def write(
         "format": FORMAT,
         "generator": f"rootfs-kit {__version__}",
         "created": datetime.fromtimestamp(created // NANOSECONDS, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "source_date_epoch": request.source_date_epoch,
         "content": str(Content.FULL if distro is not None else Content.OVERLAY),
         "init": str(request.init_mode),
         "features": list(request.features),

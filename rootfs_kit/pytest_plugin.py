@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from rootfs_kit.suite.subject import Subject
     from rootfs_kit.tree import RootfsTree
 
-ITEMS = ("expected_file", "expected_module", "module_version", "required_package", "required_unit", "waiver")
+ITEMS = (
+    "expected_file", "expected_module", "module_version", "required_package", "required_unit", "started_agent",
+    "waiver",
+)  # fmt: skip
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -34,7 +37,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--rootfs-profile",
         metavar="WORDS",
         help="auto, or what the rootfs is held to: systemd, agent-init or overlay, and features (policy, "
-        "confidential, modules, debug-console, initrd, image), joined by commas",
+        "confidential, modules, selinux, debug-console, initrd, image), joined by commas",
     )
     option("--rootfs-expect", metavar="FILE", help="TOML file with what is expected of this rootfs, and waivers")
     option("--rootfs-strict", action="store_true", help="warnings fail as well")
@@ -43,6 +46,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     option("--rootfs-allow-probe-agent", action="store_true", help="take rootfs-kit's probe for an agent")
     option("--rootfs-arch", metavar="ARCH", help="which image of several is judged, by machine (x86_64 or amd64)")
     option("--rootfs-max-size", metavar="SIZE", help="what an archive may be decompressed to (16 GiB)")
+    option(
+        "--rootfs-run-agent",
+        action="store_true",
+        help="start the agent once, confined, with --version; without this, nothing of the rootfs is ever started",
+    )
     option("--rootfs-no-truncate", action="store_true", help="show all paths of a finding, not the first five")
 
 
@@ -103,6 +111,12 @@ def allow_probe_agent(request: pytest.FixtureRequest) -> bool:
     return _subject(request).options.allow_probe_agent
 
 
+@pytest.fixture(scope="session")
+def run_agent(request: pytest.FixtureRequest) -> bool:
+    """Whether the agent may be started, to ask for its version."""
+    return _subject(request).options.run_agent
+
+
 @pytest.fixture
 def known_checks(request: pytest.FixtureRequest) -> frozenset[tuple[str, str]]:
     """The id and the node id of every check that was found, whether it applies to this rootfs or not."""
@@ -139,6 +153,13 @@ def required_unit(request: pytest.FixtureRequest) -> RequiredUnit:
     """Each unit that the expectations ask for, in turn."""
     unit: RequiredUnit = _item(request)
     return unit
+
+
+@pytest.fixture
+def started_agent(request: pytest.FixtureRequest) -> str:
+    """The agent's name, once, where it may be started; no test where it may not."""
+    name: str = _item(request)
+    return name
 
 
 @pytest.fixture

@@ -44,7 +44,10 @@ INIT_PROGRAMS = {
 
 @dataclass(frozen=True)
 class Manifest:
-    """What rootfs-kit wrote about a tree when it built it; empty for everybody else's."""
+    """What rootfs-kit wrote about a tree when it built it; empty for everybody else's.
+
+    `source_date_epoch` is in seconds since 1970, None for a build that was given none.
+    """
 
     agent_name: str
     content: str | None
@@ -52,6 +55,7 @@ class Manifest:
     requested_packages: tuple[str, ...]
     extra_packages: tuple[str, ...]
     deleted_units: tuple[str, ...]
+    source_date_epoch: int | None
 
 
 @lru_cache(maxsize=8)
@@ -80,6 +84,7 @@ def _manifest_of(document: Any) -> Manifest:
         requested_packages=_words(packages.get("requested")),
         extra_packages=_words(packages.get("extra")),
         deleted_units=_words(document.get("deleted_units")),
+        source_date_epoch=_seconds(document.get("source_date_epoch")),
     )
 
 
@@ -87,6 +92,12 @@ def _words(value: Any) -> tuple[str, ...]:
     if value is not None and not isinstance(value, list):
         raise TypeError("a list of names was expected")
     return tuple(word for word in map(_word, value or ()) if word)
+
+
+def _seconds(value: Any) -> int | None:
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
+        raise TypeError("a time in seconds was expected")
+    return value
 
 
 def _word(value: Any) -> str | None:

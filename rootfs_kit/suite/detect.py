@@ -30,6 +30,7 @@ GUEST_COMPONENTS = (
     "/usr/local/bin/attestation-agent", "/usr/local/bin/confidential-data-hub", "/usr/local/bin/api-server-rest",
     "/pause_bundle",
 )  # fmt: skip
+SELINUX = "/etc/selinux/config"
 DEFAULT_POLICY = "/etc/kata-opa/default-policy.rego"
 # Both are in the binary of an agent that was built with the agent-policy feature (src/agent/policy/src/policy.rs).
 POLICY_STRINGS = (b"default-policy.rego", b"agent_policy")
@@ -110,6 +111,8 @@ def _features(tree: RootfsTree) -> Iterator[tuple[str, str]]:
     component = _first(tree, GUEST_COMPONENTS)
     if component is not None:
         yield "confidential", f"{component} is there"
+    if _first(tree, (SELINUX,)) is not None:
+        yield "selinux", f"{SELINUX} is there"
     if _first(tree, (DEFAULT_POLICY,)) is not None:
         yield "policy", f"{DEFAULT_POLICY} is there"
     elif _agent_asks_for_a_policy(tree):

@@ -97,6 +97,7 @@ class Expectation:
     files: tuple[ExpectedFile, ...] = ()
     units: tuple[str, ...] = ()
     size_budget: int | None = None
+    agent_version: str | None = None
     setuid: frozenset[str] | None = None
     waivers: tuple[Waiver, ...] = ()
 

@@ -17,8 +17,8 @@ from rootfs_kit.suite.sizes import EXAMPLE, parse_size
 from rootfs_kit.toml import Table, read_table
 
 KEYS = (
-    "arch", "distro", "files", "kernel", "modules", "packages", "profile", "release", "setuid", "size-budget",
-    "units", "waivers",
+    "agent-version", "arch", "distro", "files", "kernel", "modules", "packages", "profile", "release", "setuid",
+    "size-budget", "units", "waivers",
 )  # fmt: skip
 FILE_KEYS = ("absent", "mode", "owner", "pattern", "sha256")
 WAIVER_KEYS = ("check", "path", "reason", "until")
@@ -61,6 +61,7 @@ def _expectation(table: Table) -> Expectation:
         units=_words(table, "units"),
         size_budget=_size(table),
         setuid=_setuid(table),
+        agent_version=_optional(table, "agent-version"),
         waivers=tuple(_waiver(waiver) for waiver in table.tables("waivers")),
     )
 

@@ -37,6 +37,7 @@ SOURCES: dict[str, Callable[[Subject], Sequence[tuple[str, Any]]]] = {
     "expected_module": lambda subject: [(name, name) for name in sorted(subject.expectation.modules)],
     "module_version": lambda subject: [(version, version) for version in sorted(subject.tree.module_versions)],
     "required_package": _packages,
+    "started_agent": lambda subject: [("kata-agent", "kata-agent")] if subject.options.run_agent else [],
     "required_unit": lambda subject: [(unit.name, unit) for unit in required_units(subject.expectation)],
     "waiver": lambda subject: [(waiver.title, waiver) for waiver in subject.expectation.waivers],
 }

@@ -27,6 +27,7 @@ class SuiteOptions:
     report: Path | None = None
     allow_host: bool = False
     allow_probe_agent: bool = False
+    run_agent: bool = False
     truncate: bool = True
     arch: str | None = None
     max_size: int | None = None
@@ -50,6 +51,7 @@ def options_of(namespace: argparse.Namespace) -> SuiteOptions:
         report=_path(namespace.rootfs_report),
         allow_host=namespace.rootfs_allow_host,
         allow_probe_agent=namespace.rootfs_allow_probe_agent,
+        run_agent=namespace.rootfs_run_agent,
         truncate=not namespace.rootfs_no_truncate,
         arch=namespace.rootfs_arch,
         max_size=_size(namespace.rootfs_max_size),

@@ -16,7 +16,7 @@ from rootfs_kit.suite.check import CheckInfo
 AUTO = "auto"
 OVERLAY = "overlay"
 INIT_WORDS = {"systemd": InitMode.SYSTEMD, "agent-init": InitMode.AGENT}
-FEATURES = ("confidential", "debug-console", "image", "initrd", "modules", "policy")
+FEATURES = ("confidential", "debug-console", "image", "initrd", "modules", "policy", "selinux")
 WORDS = (AUTO, *INIT_WORDS, OVERLAY, *FEATURES)
 
 

@@ -40,6 +40,7 @@ class JudgeOptions:
     report: Path | None = None
     allow_host: bool = False
     allow_probe_agent: bool = False
+    run_agent: bool = False
     truncate: bool = True
     arch: str | None = None
     max_size: int | None = None

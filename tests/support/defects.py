@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import socket
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -103,5 +106,58 @@ def both(*defects: Defect) -> Defect:
     def breaks(root: Path) -> None:
         for defect in defects:
             defect(root)
+
+    return breaks
+
+
+def given_to(path: str, uid: int, gid: int) -> Defect:
+    """`path`, link or not, belongs to somebody else."""
+
+    def breaks(root: Path) -> None:
+        os.chown(root / path, uid, gid, follow_symlinks=False)
+
+    return breaks
+
+
+def changed_at(path: str, seconds: int) -> Defect:
+    """The modification time of `path` is `seconds` since 1970."""
+
+    def breaks(root: Path) -> None:
+        os.utime(root / path, (seconds, seconds), follow_symlinks=False)
+
+    return breaks
+
+
+def a_socket(path: str) -> Defect:
+    """`path` is a socket that nobody listens on any more."""
+
+    def breaks(root: Path) -> None:
+        place = root / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        here = os.getcwd()
+        os.chdir(place.parent)  # a socket's path may have 108 bytes, less than some temporary directories
+        try:
+            with socket.socket(socket.AF_UNIX) as listening:
+                listening.bind(place.name)
+        finally:
+            os.chdir(here)
+
+    return breaks
+
+
+def a_fifo(path: str) -> Defect:
+    def breaks(root: Path) -> None:
+        (root / path).unlink(missing_ok=True)
+        os.mkfifo(root / path)
+
+    return breaks
+
+
+def a_device(path: str, major: int, minor: int) -> Defect:
+    """`path` is a character device. Needs root."""
+
+    def breaks(root: Path) -> None:
+        (root / path).unlink(missing_ok=True)
+        os.mknod(root / path, stat.S_IFCHR | 0o600, os.makedev(major, minor))
 
     return breaks

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import stat
 import subprocess
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from tests.support.agents import stand_in_agent, stand_in_policy_agent
 from tests.support.programs import kernel_module, static_program
 
 KERNEL = "6.1.0-made"
+SYSTEM = "usr/lib/systemd/system"
+REMOUNT = "systemd-remount-fs.service"
 PACKAGES = ("chrony", "cryptsetup-bin", "dbus", "e2fsprogs", "init", "iptables", "kmod", "libseccomp2", "systemd")
 IPTABLES = ("iptables-save", "iptables-restore", "ip6tables-save", "ip6tables-restore")
 
@@ -45,6 +48,11 @@ ReadWritePaths=-/var/lib/chrony
 Alias=chronyd.service
 """
 DBUS_SERVICE = "[Unit]\nRequires=dbus.socket\n[Service]\nExecStart=@/usr/bin/dbus-daemon @dbus-daemon --system\n"
+BUS_CONFIGURATION = "<busconfig><type>system</type><user>messagebus</user></busconfig>\n"
+PASSWD = """root:x:0:0:root:/root:/bin/sh
+messagebus:x:101:102::/nonexistent:/usr/sbin/nologin
+_chrony:x:100:101::/var/lib/chrony:/usr/sbin/nologin
+"""
 CHRONY_CONF = "refclock PHC /dev/ptp0 poll 3 dpoll -2 offset 0\nmakestep 1 -1\nsourcedir /etc/chrony/sources.d\n"
 OSBUILDER_YAML = """---
 osbuilder:
@@ -134,8 +142,18 @@ def confidential_guest(root: Path) -> Path:
     write(root, "pause_bundle/config.json", '{"process": {"args": ["/pause"]}}')
     program(root, "pause_bundle/rootfs/pause")
     write(root, "etc/fstab", "tmpfs /run tmpfs nodev,nosuid,size=50% 0 0\n")
-    with (root / "var/lib/dpkg/status").open("a") as status:
-        status.write("\n" + _stanza("ca-certificates"))
+    link(root, f"{SYSTEM}/kata-containers.target.requires/{REMOUNT}", f"../{REMOUNT}")
+    _add_packages(root, "ca-certificates")
+    return root
+
+
+def selinux_guest(root: Path) -> Path:
+    """A systemd guest with an SELinux policy: the files that are looked for, with nothing in them."""
+    systemd_guest(root)
+    write(root, "etc/selinux/config", "SELINUX=enforcing\nSELINUXTYPE=default\n")
+    write(root, "etc/selinux/default/policy/policy.33", "policy")
+    write(root, "etc/selinux/default/contexts/files/file_contexts", "/ system_u:object_r:root_t:s0\n")
+    _add_packages(root, "policycoreutils", "selinux-policy-default")
     return root
 
 
@@ -159,6 +177,33 @@ def agent_init_overlay(root: Path) -> Path:
     write(root, "etc/resolv.conf")
     write(root, "var/lib/osbuilder/osbuilder.yaml", _summary("yes"))
     return root
+
+
+def initrd(root: Path) -> Path:
+    """An agent-init guest as the kernel unpacks it from a cpio: with /init and the first device nodes. Needs root."""
+    agent_init_guest(root)
+    link(root, "init", "usr/sbin/init")
+    _first_devices(root)
+    return root
+
+
+def systemd_initrd(root: Path) -> Path:
+    """The same of a systemd guest. Needs root."""
+    systemd_guest(root)
+    link(root, "init", "usr/lib/systemd/systemd")
+    _first_devices(root)
+    return root
+
+
+def _first_devices(root: Path) -> None:
+    for name, mode, device in (("console", 0o600, (5, 1)), ("null", 0o666, (1, 3))):
+        os.mknod(root / "dev" / name, stat.S_IFCHR | mode, os.makedev(*device))
+
+
+def copy(source: Path, target: Path) -> Path:
+    """A copy of a whole tree: links, owners, times and device nodes as they are (shutil would open the nodes)."""
+    subprocess.run(["cp", "-a", str(source), str(target)], check=True, stdin=subprocess.DEVNULL)
+    return target
 
 
 def fingerprint(root: Path) -> str:
@@ -188,8 +233,8 @@ def _base(root: Path) -> None:
     link(root, "var/tmp", "../tmp")
     write(root, "usr/lib/os-release", 'ID=debian\nVERSION_ID="13"\nVERSION_CODENAME=trixie\nPRETTY_NAME="Debian 13"\n')
     link(root, "etc/os-release", "../usr/lib/os-release")
-    write(root, "etc/passwd", "root:x:0:0:root:/root:/bin/sh\n_chrony:x:100:101::/var/lib/chrony:/usr/sbin/nologin\n")
-    write(root, "etc/group", "root:x:0:\n_chrony:x:101:\n")
+    write(root, "etc/passwd", PASSWD)
+    write(root, "etc/group", "root:x:0:\nmessagebus:x:102:\n_chrony:x:101:\n")
     write(root, "etc/resolv.conf")
     write(root, "etc/machine-id")
     write(root, "etc/mke2fs.conf", "[defaults]\n")
@@ -201,13 +246,18 @@ def _base(root: Path) -> None:
     write(root, "var/lib/dpkg/status", "\n".join(map(_stanza, PACKAGES)))
 
 
+def _add_packages(root: Path, *names: str) -> None:
+    with (root / "var/lib/dpkg/status").open("a") as status:
+        status.writelines(f"\n{_stanza(name)}" for name in names)
+
+
 def _stanza(name: str) -> str:
     return f"Package: {name}\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1.0-1\nInstalled-Size: 10\n"
 
 
 def _units(root: Path) -> None:
-    system = "usr/lib/systemd/system"
-    for name in ("basic.target", "sysinit.target", "sockets.target", "dbus.socket", "systemd-remount-fs.service"):
+    system = SYSTEM
+    for name in ("basic.target", "sysinit.target", "sockets.target", "dbus.socket", REMOUNT):
         write(root, f"{system}/{name}", "[Unit]\n")
     write(root, f"{system}/basic.target", "[Unit]\nRequires=sysinit.target\n")
     write(root, f"{system}/dbus.service", DBUS_SERVICE)
@@ -217,6 +267,8 @@ def _units(root: Path) -> None:
     etc = "etc/systemd/system"
     link(root, f"{etc}/basic.target.wants/kata-containers.target", f"/{system}/kata-containers.target")
     link(root, f"{etc}/kata-containers.target.wants/dbus.socket", f"/{system}/dbus.socket")
+    write(root, "usr/share/dbus-1/system.conf", BUS_CONFIGURATION)
+    link(root, f"{system}/default.target", "basic.target")
     for name in ("dbus-daemon", "systemctl"):
         program(root, f"usr/bin/{name}")
     write(root, f"{system}/chrony.service", CHRONY_SERVICE)

@@ -1,0 +1,7 @@
+"""The known-bad twins, room by room: for each check a defect that turns it red, and no other."""
+
+from __future__ import annotations
+
+from tests.checks.twins import agent, boot, content, expected, systemd
+
+TWINS = [*boot.TWINS, *agent.TWINS, *systemd.TWINS, *content.TWINS, *expected.TWINS]

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rootfs_kit.backends import Command
 from rootfs_kit.errors import BuildFailed, HostLacks
@@ -28,8 +28,14 @@ from rootfs_kit.monitor import Monitor
 if TYPE_CHECKING:
     import sh
 
-INHERITED = ("HOME", "TERM", "TMPDIR", "http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "HTTP_PROXY",
-             "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY")  # fmt: skip
+PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY")
+INHERITED = ("HOME", "TERM", "TMPDIR", *PROXIES)
+# How the clients of container engines find their service (docker(1), podman(1)), and ssh its agent.
+OF_CLIENTS = (
+    "DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_BUILDKIT",
+    "CONTAINER_HOST", "CONTAINER_CONNECTION", "CONTAINERS_CONF", "CONTAINERS_STORAGE_CONF", "XDG_RUNTIME_DIR",
+    "XDG_CONFIG_HOME", "XDG_DATA_HOME", "SSH_AUTH_SOCK", "DBUS_SESSION_BUS_ADDRESS",
+)  # fmt: skip
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 LAST_LINES = 20
 NOT_FOUND = 127
@@ -92,7 +98,7 @@ def run(command: Command, monitor: Monitor, log: Log) -> None:
     if status == 0:
         return
     program = Path(command.argv[0]).name
-    if status == NOT_FOUND and shutil.which(command.argv[0], path=_environment(command)["PATH"]) is None:
+    if status == NOT_FOUND and shutil.which(command.argv[0], path=environment_of(command)["PATH"]) is None:
         raise HostLacks(f"starting {program}", "there is no such program on PATH", f"Install {program}.")
     log.keep = True
     raise BuildFailed(
@@ -137,23 +143,9 @@ def _run_to_the_end(command: Command, receive: Callable[[str], None]) -> int:
     """The exit status; negative for the signal that ended it. Whatever interrupts us ends the command too."""
     import sh
 
-    argv = (*_leash(), *command.argv)
     with open(os.devnull, "rb") as nothing, held():
         try:
-            running = sh.Command(argv[0])(
-                *argv[1:],
-                _in=nothing,
-                _out=receive,
-                _err_to_out=True,
-                _tty_out=False,
-                _env=_environment(command),
-                _decode_errors="surrogateescape",
-                _bg=True,
-                _bg_exc=False,
-                _new_session=True,
-                _preexec_fn=_end_with(os.getpid()),
-                _ok_code=ANY_STATUS,
-            )
+            running = start(command, _in=command.stdin or nothing, _out=receive, _err_to_out=True)
         except sh.CommandNotFound:
             return NOT_FOUND
         try:
@@ -162,12 +154,36 @@ def _run_to_the_end(command: Command, receive: Callable[[str], None]) -> int:
         except sh.SignalException as ended:
             return int(ended.exit_code)
         except BaseException:
-            _kill(running)
+            kill(running)
             raise
     return int(running.exit_code)
 
 
-def _kill(running: sh.RunningCommand) -> None:
+def start(command: Command, **streams: Any) -> sh.RunningCommand:
+    """Start a command and come back; it ends with this process. `streams` are sh's own words for them.
+
+    To be called while signals are held: what was started must be in somebody's hands. Raises sh.CommandNotFound.
+    """
+    import sh
+
+    leash = () if command.is_client else _leash()
+    program, *arguments = (*leash, *command.argv)
+    running: sh.RunningCommand = sh.Command(program)(
+        *arguments,
+        **streams,
+        _tty_out=False,
+        _env=environment_of(command),
+        _decode_errors="surrogateescape",
+        _bg=True,
+        _bg_exc=False,
+        _new_session=True,
+        _preexec_fn=_end_with(os.getpid()),
+        _ok_code=ANY_STATUS,
+    )
+    return running
+
+
+def kill(running: sh.RunningCommand) -> None:
     """End the command's whole session at once: in a namespace of its own there is nothing that it has to undo."""
     import sh
 
@@ -209,9 +225,10 @@ def _works(argv: tuple[str, ...]) -> bool:
     return True
 
 
-def _environment(command: Command) -> dict[str, str]:
+def environment_of(command: Command) -> dict[str, str]:
     """The listed variables of this process, a fixed locale, and what the command brings."""
-    inherited: Mapping[str, str] = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    names = (*INHERITED, *OF_CLIENTS) if command.is_client else INHERITED
+    inherited: Mapping[str, str] = {name: os.environ[name] for name in names if name in os.environ}
     path = os.environ.get("PATH", DEFAULT_PATH)
     # An ordinary user's PATH has no sbin, where the package managers' tools are.
     return {

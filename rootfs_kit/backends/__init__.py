@@ -22,12 +22,15 @@ class Command:
     """One command of a plan: an argument list, never a shell string.
 
     `milestones` are texts that the tool prints, in order, each with the fraction (0 to 1) of the command that is
-    done when it appears: the progress bar's only source.
+    done when it appears: the progress bar's only source. `stdin` is what it may read. `is_client` says that it only
+    speaks to a service which does the work, and needs the namespaces of the rest of this host for that.
     """
 
     argv: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
     milestones: tuple[tuple[str, float], ...] = ()
+    stdin: bytes = b""
+    is_client: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,182 @@
+"""One filling of a tree in a container, from the image to the stream."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rootfs_kit.backends import Command, Plan, Planner, Site
+from rootfs_kit.engines import Workbench
+from rootfs_kit.engines.container import image, script
+from rootfs_kit.engines.container.client import Client
+from rootfs_kit.engines.container.facts import Facts, facts_of, require_usable
+from rootfs_kit.errors import BuildFailed, UsageError
+from rootfs_kit.run import PROXIES, Output
+from rootfs_kit.talk import conversation, pipe
+
+LABEL = "io.github.rootfs-kit.target"
+CAPABILITIES = (
+    # What unpacking packages and running their scripts takes (capabilities(7)).
+    "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETFCAP", "SETGID", "SETUID",
+    # What osbuilder adds (rootfs.sh:657-662): mounts, chroot, device nodes.
+    "SYS_ADMIN", "SYS_CHROOT", "MKNOD",
+)  # fmt: skip
+OPEN_FILES = "262144:262144"
+"""apt closes every descriptor up to the limit before it starts a program (kata-containers#2510)."""
+ENOUGH_MEMORY = 6 << 30
+"""Bytes of the engine's memory from which on the tree is made in memory."""
+PATIENCE = 20.0
+"""Seconds that a container has to end by itself."""
+ARCHIVING = (
+    "--numeric-owner", "--xattrs", "--xattrs-include=*", "--xattrs-exclude=security.selinux",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ContainerEngine:
+    """Runs a plan's commands in a container of `client`'s engine.
+
+    `recipe` is what its image is built from, or `ready_image` one that has the package manager already; `runtime` is
+    the engine's OCI runtime, where another than its default is wanted.
+    """
+
+    client: Client
+    recipe: image.Recipe | None
+    ready_image: str | None = None
+    runtime: str | None = None
+
+    @property
+    def name(self) -> str:
+        return self.client.name
+
+    def require_ready(self, plan: Plan) -> None:
+        """Raises HostLacks where no engine answers that will do, and UsageError for a plan that it cannot run."""
+        require_usable(self.client, facts_of(self.client), self.runtime)
+        local = [word for command in plan.commands for word in command.argv if word.startswith("file://")]
+        if local:
+            raise UsageError(
+                f"planning a build with {self.name}",
+                f"{local[0]} is on this host, and the container sees nothing of it",
+                "Serve it over http, or use --engine host.",
+            )
+
+    def fill(self, bench: Workbench, planner: Planner, mirror: str | None) -> Plan:
+        """Raises BuildFailed, HostLacks."""
+        plan = planner(Site(script.TREE, script.FILES, mirror))
+        tag = self.ready_image or self._built_image(bench)
+        with self._container(tag, facts_of(self.client), bench) as name:
+            self._run(name, plan, bench)
+        return plan
+
+    def _built_image(self, bench: Workbench) -> str:
+        assert self.recipe is not None, "an engine has an image or a recipe for one"
+        return image.provide(self.client, self.recipe, bench.monitor, bench.log)
+
+    @contextmanager
+    def _container(self, tag: str, facts: Facts, bench: Workbench) -> Iterator[str]:
+        """A container that is created and not started yet; it is gone afterwards, with its volumes."""
+        label = f"{LABEL}={label_of(bench.tree)}"
+        self._clear(label)
+        name = f"rootfs-kit-{secrets.token_hex(6)}"
+        try:
+            self.client.tell(*self._create(name, label, facts), tag, "/bin/sh", str(script.SCRIPT), seconds=600)
+            yield name
+        finally:
+            # It is gone by itself as a rule (--rm); what is not there any more cannot be removed, and that is well.
+            self.client.ask("rm", "--force", "--volumes", name)
+
+    def _clear(self, label: str) -> None:
+        """Remove what an earlier build of the same target left: this build holds the target's lock."""
+        left = self.client.tell("ps", "--all", "--quiet", "--filter", f"label={label}").split()
+        if left:
+            self.client.ask("rm", "--force", "--volumes", *left)
+
+    def _create(self, name: str, label: str, facts: Facts) -> tuple[str, ...]:
+        capabilities = [word for each in CAPABILITIES for word in ("--cap-add", each)]
+        return (
+            "create", "--rm", "--interactive", "--name", name, "--label", label, "--network", "host",
+            "--ulimit", f"nofile={OPEN_FILES}", "--cap-drop", "ALL", *capabilities,
+            *confinement(self.client, facts), *place_for_the_tree(facts),
+            *(("--runtime", self.runtime) if self.runtime else ()),
+        )  # fmt: skip
+
+    def _run(self, name: str, plan: Plan, bench: Workbench) -> None:
+        packed = script.packed(plan, _environment())
+        self.client.tell("cp", "-", f"{name}:/", stdin=packed)
+        output = Output(_milestones(plan), bench.monitor, bench.log)
+        attached = self.client.command("start", "--attach", "--interactive", name)
+        with conversation(attached, output.receive, script.ENDED, PATIENCE) as talk:
+            talk.wait()
+            self._require_success(talk.said, output, plan, bench)
+            bench.tree.mkdir()
+            pipe(self._sent(name), _received(bench.tree), bench.monitor, bench.log)
+
+    def _require_success(self, said: str | None, output: Output, plan: Plan, bench: Workbench) -> None:
+        programs = " and ".join(dict.fromkeys(Path(command.argv[0]).name for command in plan.commands))
+        if said is None:
+            raise BuildFailed(
+                f"running {programs} with {self.name}",
+                f"the container ended before its work did; its last lines:\n{output.last_lines()}",
+                f"The whole output is in {bench.log.path}. See whether `{self.client.program} info` answers.",
+            )
+        status = said.removeprefix(script.ENDED)
+        if status != "0":
+            raise BuildFailed(
+                f"running {programs} with {self.name}",
+                f"it ended with exit status {status}; its last lines:\n{output.last_lines()}",
+                f"The whole output is in {bench.log.path}.",
+            )
+
+    def _sent(self, name: str) -> Command:
+        """The tree as a stream, made where it is."""
+        return self.client.command(
+            "exec", name, "tar", "--create", "--file=-", f"--directory={script.TREE}", "--sort=name", *ARCHIVING, "."
+        )
+
+
+def _received(tree: Path) -> Command:
+    return Command(
+        ("tar", "--extract", "--file=-", f"--directory={tree}", "--same-owner", "--preserve-permissions", *ARCHIVING)
+    )
+
+
+def label_of(tree: Path) -> str:
+    """What tells the containers of one target on this host from all others; an engine may serve many hosts."""
+    return hashlib.sha256(f"{platform.node()}\0{tree}".encode(errors="surrogateescape")).hexdigest()[:32]
+
+
+def confinement(client: Client, facts: Facts) -> tuple[str, ...]:
+    """The options without which a security module would refuse the mounts of a build; nothing where there is none."""
+    options: list[str] = []
+    if "apparmor" in facts.security:
+        options += ("--security-opt", "apparmor=unconfined")
+    if "selinux" in facts.security:
+        options += ("--security-opt", "label=disable")
+    if client.is_podman and "rootless" in facts.security:
+        # The kernel lets nobody mount a /proc of his own where parts of the one at hand are covered.
+        options += ("--security-opt", "unmask=ALL")
+    return tuple(options)
+
+
+def place_for_the_tree(facts: Facts) -> tuple[str, ...]:
+    """Memory where the engine has enough, else a volume of the container's own; never its layered file system."""
+    if facts.memory >= ENOUGH_MEMORY:
+        return ("--tmpfs", f"{script.TREE}:rw,exec,suid,dev,mode=0755,size={facts.memory // 2}")
+    return ("--volume", str(script.TREE))
+
+
+def _milestones(plan: Plan) -> Command:
+    """The plan's commands as one, for whoever listens to their output."""
+    return Command((), milestones=tuple(each for command in plan.commands for each in command.milestones))
+
+
+def _environment() -> dict[str, str]:
+    """What every command in the container gets from this process."""
+    proxies = {name: os.environ[name] for name in PROXIES if name in os.environ}
+    return {**proxies, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}

@@ -1,0 +1,82 @@
+"""The builder image: a distribution's own base image with its package manager's tools, and nothing else.
+
+It is built once, and found again by the digest of what it is built from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+
+from rootfs_kit.distro import Distro
+from rootfs_kit.engines.container.client import Client
+from rootfs_kit.errors import UsageError
+from rootfs_kit.monitor import Monitor
+from rootfs_kit.request import BuildRequest
+from rootfs_kit.run import PROXIES, Log, run
+
+REGISTRY = "docker.io"
+"""Where osbuilder's Dockerfiles have their base images from; IMAGE_REGISTRY names another."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What an image is built from."""
+
+    distro: str
+    dockerfile: str
+
+    @property
+    def tag(self) -> str:
+        digest = hashlib.sha256(self.dockerfile.encode()).hexdigest()[:16]
+        return f"localhost/rootfs-kit-builder-{self.distro}:{digest}"
+
+
+def recipe(distro: Distro, request: BuildRequest, registry: str | None) -> Recipe:
+    """The recipe of the builder image for `request`. Raises UsageError for a distribution that describes none."""
+    builder = distro.builder
+    if builder is None:
+        raise UsageError(
+            f"planning a builder image for {distro.title}",
+            f"{distro.directory}/distro.toml has no [builder]",
+            "Give an image that has the package manager with --builder-image, or use --engine host.",
+        )
+    base = based_on(distro.filled_in(builder.image, request), registry)
+    install = builder.install.replace("{packages}", " ".join(builder.packages))
+    return Recipe(distro.name, f"FROM {base}\nRUN {install}\n")
+
+
+def based_on(image: str, registry: str | None) -> str:
+    """The full name of a base image: in `registry` where that is given, else in its own, or in Docker's."""
+    host, slash, rest = image.partition("/")
+    has_host = bool(slash) and ("." in host or ":" in host or host == "localhost")
+    if not has_host:
+        return f"{registry or REGISTRY}/{image}"
+    return f"{registry}/{rest}" if registry else image
+
+
+def provide(client: Client, wanted: Recipe, monitor: Monitor, log: Log) -> str:
+    """The tag of the image, which is built where the engine does not have it yet. Raises BuildFailed."""
+    if has_image(client, wanted.tag):
+        return wanted.tag
+    monitor.note(f"building the image {wanted.tag}; the next build finds it")
+    proxies = [argument for name in PROXIES if name in os.environ for argument in ("--build-arg", name)]
+    environment = {name: os.environ[name] for name in PROXIES if name in os.environ} | _builder_of(client)
+    command = client.command(
+        "build", "--network", "host", *proxies, "--tag", wanted.tag, "-",
+        stdin=wanted.dockerfile.encode(), environment=environment,
+    )  # fmt: skip
+    run(command, monitor, log)
+    return wanted.tag
+
+
+def has_image(client: Client, tag: str) -> bool:
+    return client.ask("image", "inspect", "--format", "{{.Id}}", tag).status == 0
+
+
+def _builder_of(client: Client) -> dict[str, str]:
+    """Docker's client wants BuildKit, and where its plugin is not installed does nothing at all."""
+    if client.is_podman or "DOCKER_BUILDKIT" in os.environ or client.ask("buildx", "version").status == 0:
+        return {}
+    return {"DOCKER_BUILDKIT": "0"}

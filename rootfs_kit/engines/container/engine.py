@@ -27,8 +27,6 @@ CAPABILITIES = (
     # What osbuilder adds (rootfs.sh:657-662): mounts, chroot, device nodes.
     "SYS_ADMIN", "SYS_CHROOT", "MKNOD",
 )  # fmt: skip
-OPEN_FILES = "262144:262144"
-"""apt closes every descriptor up to the limit before it starts a program (kata-containers#2510)."""
 ENOUGH_MEMORY = 6 << 30
 """Bytes of the engine's memory from which on the tree is made in memory."""
 PATIENCE = 20.0
@@ -101,7 +99,7 @@ class ContainerEngine:
         capabilities = [word for each in CAPABILITIES for word in ("--cap-add", each)]
         return (
             "create", "--rm", "--interactive", "--name", name, "--label", label, "--network", "host",
-            "--ulimit", f"nofile={OPEN_FILES}", "--cap-drop", "ALL", *capabilities,
+            "--cap-drop", "ALL", *capabilities,
             *confinement(self.client, facts), *place_for_the_tree(facts),
             *(("--runtime", self.runtime) if self.runtime else ()),
         )  # fmt: skip

@@ -18,12 +18,15 @@ TREE = Path("/rootfs")
 PLACE = Path("/rootfs-kit")
 FILES = PLACE / "files"
 SCRIPT = PLACE / "run"
+OPEN_FILES = 65536
+"""apt closes every descriptor up to the limit, often a billion, for each program (kata-containers#2510)."""
 ENDED = "rootfs-kit: the commands ended with status "
 
 _FRAME = """\
 #!/bin/sh
 exec 3<&0 </dev/null 2>&1
 trap 'exit 143' TERM INT
+ulimit -n {open_files} 2>/dev/null
 {{ cat <&3 >/dev/null; kill -TERM $$; }} &
 (
 set -e
@@ -39,7 +42,7 @@ wait
 def script(plan: Plan, environment: Mapping[str, str]) -> str:
     """A script for sh(1); `environment` is for every command."""
     lines = [_line(command, environment) for command in plan.commands]
-    return _FRAME.format(commands="\n".join(lines), ended=ENDED)
+    return _FRAME.format(commands="\n".join(lines), ended=ENDED, open_files=OPEN_FILES)
 
 
 def packed(plan: Plan, environment: Mapping[str, str]) -> bytes:

@@ -46,7 +46,7 @@ def build(request: BuildRequest, distro: Distro, monitor: Monitor, cache: Path) 
     _require_safe_target(request, request.force)
     planner = partial(find_backend(distro.backend).plan, request, distro)
     plan = planner(site_to_show(request, distro))
-    engine = choose_engine(request.engine, plan).engine
+    engine = choose_engine(request, distro, plan).engine
     engine.require_ready(plan)
     engine.gain_rights()
     with _workshop(request, monitor) as workshop:

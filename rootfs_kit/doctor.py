@@ -18,7 +18,7 @@ from rootfs_kit.backends import Plan, Tool, find_backend
 from rootfs_kit.distro import listed
 from rootfs_kit.engines.choice import choose_engine
 from rootfs_kit.engines.host import find_tool
-from rootfs_kit.errors import HostLacks
+from rootfs_kit.errors import HostLacks, UsageError
 from rootfs_kit.mirrors import mirrors_of, site_to_show
 from rootfs_kit.planning import PlannedBuild
 from rootfs_kit.request import PROBE_AGENT
@@ -199,18 +199,19 @@ def _tools(planned: PlannedBuild) -> Iterator[Diagnosis]:
     plan = find_backend(distro.backend).plan(request, distro, site_to_show(request, distro))
     for tool in plan.tools:
         yield _tool(tool, State.LACKING, f"building {distro.title}")
-    yield _choice(request.engine, plan, f"building {distro.title}")
+    yield _choice(planned, plan)
     with_modules = State.LACKING if request.kernel_modules else State.OPTIONAL
     yield _tool(DEPMOD, with_modules, "the index of --kernel-modules")
     with_probe = State.LACKING if request.agent == PROBE_AGENT else State.OPTIONAL
     yield _tool(COMPILER, with_probe, f"compiling the diagnostic agent (--agent {PROBE_AGENT})")
 
 
-def _choice(asked: str, plan: Plan, purpose: str) -> Diagnosis:
+def _choice(planned: PlannedBuild, plan: Plan) -> Diagnosis:
+    asked, purpose = planned.request.engine, f"building {planned.distro.title}"
     try:
-        choice = choose_engine(asked, plan)
+        choice = choose_engine(planned.request, planned.distro, plan)
         choice.engine.require_ready(plan)
-    except HostLacks as error:
+    except (HostLacks, UsageError) as error:
         return Diagnosis(f"engine {asked}", State.LACKING, error.found, purpose, error.hint)
     return Diagnosis(f"engine {asked}", State.WELL, f"{choice.engine.name}: {choice.reason}", purpose)
 

@@ -61,6 +61,9 @@ class BuildRequest:
     run_scripts: tuple[Path, ...] = ()
     format: Format = Format.DIRECTORY
     engine: str = AUTO_ENGINE
+    builder_image: str | None = None
+    image_registry: str | None = None
+    container_runtime: str | None = None
     force: bool = False
     keep_failed: bool = False
     wait: bool = True

@@ -103,7 +103,7 @@ def run(command: Command, monitor: Monitor, log: Log) -> None:
     log.keep = True
     raise BuildFailed(
         f"running {program}",
-        f"it ended with {_how_it_ended(status)}; its last lines:\n{output.last_lines()}",
+        f"it ended with {how_it_ended(status)}; its last lines:\n{output.last_lines()}",
         f"The whole output is in {log.path}.",
     )
 
@@ -240,5 +240,5 @@ def environment_of(command: Command) -> dict[str, str]:
     }
 
 
-def _how_it_ended(status: int) -> str:
+def how_it_ended(status: int) -> str:
     return f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"

@@ -15,7 +15,7 @@ from rootfs_kit.axes import InitMode
 from rootfs_kit.backends import Plan, find_backend
 from rootfs_kit.distro import Release, listed
 from rootfs_kit.engines.choice import choose_engine
-from rootfs_kit.errors import HostLacks
+from rootfs_kit.errors import HostLacks, UsageError
 from rootfs_kit.knobs import BY_FIELD
 from rootfs_kit.mirrors import mirrors_of, site_to_show
 from rootfs_kit.planning import PlannedBuild, missing_inputs
@@ -33,7 +33,7 @@ def facts(planned: PlannedBuild, today: date) -> Facts:
     return {
         "format": 1,
         "distro": _distro_facts(planned, distro.release(request.os_version), today),
-        "engine": _engine_facts(request.engine, plan),
+        "engine": _engine_facts(planned, plan),
         "settings": _setting_facts(planned),
         "packages": [{"name": name, "for": reason} for name, reason in distro.package_reasons(request).items()],
         "tools": sorted(tool.program for tool in plan.tools),
@@ -93,11 +93,11 @@ def _distro_facts(planned: PlannedBuild, release: Release, today: date) -> Facts
     }
 
 
-def _engine_facts(asked: str, plan: Plan) -> Facts:
+def _engine_facts(planned: PlannedBuild, plan: Plan) -> Facts:
     """Where it would be built and why; without a name where this host cannot."""
     try:
-        choice = choose_engine(asked, plan)
-    except HostLacks as error:
+        choice = choose_engine(planned.request, planned.distro, plan)
+    except (HostLacks, UsageError) as error:
         return {"name": None, "reason": f"{error.found}: {error.hint}"}
     return {"name": choice.engine.name, "reason": choice.reason}
 

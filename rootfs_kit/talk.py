@@ -12,12 +12,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from queue import Queue
 from threading import Event
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rootfs_kit.backends import Command
 from rootfs_kit.errors import BuildFailed
+from rootfs_kit.interrupts import held, let_through
 from rootfs_kit.monitor import Monitor
-from rootfs_kit.run import ANY_STATUS, NOT_FOUND, Log, Output, environment_of, kill, leash_of
+from rootfs_kit.run import NOT_FOUND, Log, Output, how_it_ended, kill, start
 
 if TYPE_CHECKING:
     import sh
@@ -44,12 +45,20 @@ def ask(command: Command, seconds: float) -> Answer:
     """Run a command to its end, at most `seconds` long, and hold on to what it prints."""
     import sh
 
-    argv = (*leash_of(command), *command.argv)
+    with held():
+        try:
+            running = start(command, _in=command.stdin, _timeout=seconds)
+        except sh.CommandNotFound:
+            return Answer(NOT_FOUND, b"", f"there is no program {command.argv[0]}")
+        return _answer(running, seconds)
+
+
+def _answer(running: sh.RunningCommand, seconds: float) -> Answer:
+    import sh
+
     try:
-        running = _start(argv, command, _in=command.stdin, _timeout=seconds)
-        running.wait()
-    except sh.CommandNotFound:
-        return Answer(NOT_FOUND, b"", f"there is no program {command.argv[0]}")
+        with let_through():
+            running.wait()
     except sh.TimeoutException:
         return Answer(TIMED_OUT, b"", f"no answer within {seconds:g} s")
     except sh.SignalException as ended:
@@ -76,16 +85,11 @@ class Conversation:
         """Raises BuildFailed where it cannot be started."""
         import sh
 
-        argv = (*leash_of(command), *command.argv)
         try:
-            self._running = _start(
-                argv, command, _in=self._input, _out=self._take, _err_to_out=True, _done=self._ended,
-                _decode_errors="surrogateescape",
-            )  # fmt: skip
+            self._running = start(command, _in=self._input, _out=self._take, _err_to_out=True, _done=self._ended)
         except sh.CommandNotFound as error:
-            raise BuildFailed(
-                f"starting {argv[0]}", "there is no such program on PATH", f"Install {argv[0]}."
-            ) from error
+            program = command.argv[0]
+            raise BuildFailed(f"starting {program}", "it is not on PATH", f"Install {program}.") from error
 
     def wait(self) -> None:
         """Until the awaited line is said, or the program ends without it."""
@@ -121,40 +125,41 @@ def pipe(producer: Command, consumer: Command, monitor: Monitor, log: Log) -> No
     """Run two commands, the output of one the input of the other, in the kernel. Raises BuildFailed."""
     listeners = [Output(command, monitor, log) for command in (producer, consumer)]
     reading, writing = os.pipe()
-    with os.fdopen(reading, "rb") as source, os.fdopen(writing, "wb") as sink:
-        started = [
-            _started(producer, listeners[0], _out=sink, _err=listeners[0].receive),
-            _started(consumer, listeners[1], _in=source, _out=listeners[1].receive, _err_to_out=True),
-        ]
-    statuses = list(_statuses(started))
+    with held():
+        with os.fdopen(reading, "rb") as source, os.fdopen(writing, "wb") as sink:
+            started = [
+                start(producer, _out=sink, _err=listeners[0].receive),
+                start(consumer, _in=source, _out=listeners[1].receive, _err_to_out=True),
+            ]
+        statuses = _statuses(started)
     for command, listener, status in zip((consumer, producer), reversed(listeners), reversed(statuses), strict=True):
         if status != 0:
+            log.keep = True
             raise BuildFailed(
                 f"running {command.argv[0]}",
-                f"it ended with status {status}; its last lines:\n{listener.last_lines()}",
+                f"it ended with {how_it_ended(status)}; its last lines:\n{listener.last_lines()}",
                 f"The whole output is in {log.path}.",
             )
 
 
-def _started(command: Command, listener: Output, **how: Any) -> sh.RunningCommand:
-    return _start((*leash_of(command), *command.argv), command, _decode_errors="surrogateescape", **how)
-
-
-def _statuses(started: list[sh.RunningCommand]) -> Iterator[int]:
-    import sh
-
+def _statuses(started: list[sh.RunningCommand]) -> list[int]:
     try:
-        for running in started:
-            try:
-                running.wait()
-            except sh.SignalException as ended:
-                yield int(ended.exit_code)
-            else:
-                yield int(running.exit_code)
+        with let_through():
+            return [_status(running) for running in started]
     except BaseException:
         for running in started:
             kill(running)
         raise
+
+
+def _status(running: sh.RunningCommand) -> int:
+    import sh
+
+    try:
+        running.wait()
+    except sh.SignalException as ended:
+        return int(ended.exit_code)
+    return int(running.exit_code)
 
 
 @contextmanager
@@ -163,24 +168,10 @@ def conversation(
 ) -> Iterator[Conversation]:
     """The running program; its input is closed at the end, and `patience` seconds later it is killed."""
     talk = Conversation(receive, awaited)
-    try:
-        talk.start(command)
-        yield talk
-    finally:
-        talk.hang_up(patience)
-
-
-def _start(argv: tuple[str, ...], command: Command, **how: Any) -> sh.RunningCommand:
-    import sh
-
-    running: sh.RunningCommand = sh.Command(argv[0])(
-        *argv[1:],
-        _tty_out=False,
-        _env=environment_of(command),
-        _bg=True,
-        _bg_exc=False,
-        _new_session=True,
-        _ok_code=ANY_STATUS,
-        **how,
-    )
-    return running
+    with held():
+        try:
+            talk.start(command)
+            with let_through():
+                yield talk
+        finally:
+            talk.hang_up(patience)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rootfs_kit import host
 from rootfs_kit.backends import Plan
+from rootfs_kit.distro import Distro
 from rootfs_kit.engines import Engine
 from rootfs_kit.engines.host import HostEngine, missing_tools
 from rootfs_kit.engines.userns import UsernsEngine
 from rootfs_kit.errors import HostLacks
-from rootfs_kit.host import install_command, is_root, user_name
-from rootfs_kit.request import AUTO_ENGINE
+from rootfs_kit.request import AUTO_ENGINE, BuildRequest
 
 
 @dataclass(frozen=True)
@@ -21,25 +22,45 @@ class Choice:
     reason: str
 
 
-def choose_engine(asked: str, plan: Plan) -> Choice:
+def choose_engine(request: BuildRequest, distro: Distro, plan: Plan) -> Choice:
     """The engine that was asked for; with "auto", the one that can do `plan` here and now.
 
-    Whether it really can is for `require_ready` to say. Raises HostLacks where there is none.
+    Whether it really can is for `require_ready` to say. Raises HostLacks where there is none, and UsageError for a
+    container engine without an image.
     """
-    if asked != AUTO_ENGINE:
-        return Choice(_engine_called(asked), "it was asked for")
+    if request.engine != AUTO_ENGINE:
+        return Choice(_engine_called(request.engine, request, distro), "it was asked for")
     missing = missing_tools(plan)
     if missing:
-        names = ", ".join(tool.program for tool in missing)
-        raise HostLacks("choosing where to build", f"not installed: {names}", install_command(missing))
+        return _with_containers(request, distro, plan)
     tools = ", ".join(tool.program for tool in plan.tools)
-    if is_root():
+    if host.is_root():
         return Choice(HostEngine(), f"{tools} is installed, and this is root")
-    return Choice(UsernsEngine(), f"{tools} is installed, and {user_name()} is not root")
+    return Choice(UsernsEngine(), f"{tools} is installed, and {host.user_name()} is not root")
 
 
-def _engine_called(name: str) -> Engine:
-    engines: dict[str, type[Engine]] = {"host": HostEngine, "userns": UsernsEngine}
-    if name not in engines:
-        raise HostLacks("choosing where to build", f"there is no engine {name}", f"There are: {', '.join(engines)}.")
-    return engines[name]()
+def _with_containers(request: BuildRequest, distro: Distro, plan: Plan) -> Choice:
+    """The container engine that answers, for a host that lacks the tools."""
+    missing = missing_tools(plan)
+    names = ", ".join(tool.program for tool in missing)
+    answering, found = host.answering_engine()
+    if answering is None:
+        raise HostLacks(
+            "choosing where to build",
+            f"not installed: {names}; and no container engine answers ({found})",
+            host.install_command(missing),
+        )
+    return Choice(_engine_called(answering, request, distro), f"{names} is not installed, and {found}")
+
+
+def _engine_called(name: str, request: BuildRequest, distro: Distro) -> Engine:
+    if name == HostEngine.name:
+        return HostEngine()
+    if name == UsernsEngine.name:
+        return UsernsEngine()
+    from rootfs_kit.engines.container.client import client_at
+    from rootfs_kit.engines.container.engine import ContainerEngine
+    from rootfs_kit.engines.container.image import recipe
+
+    made_from = None if request.builder_image else recipe(distro, request, request.image_registry)
+    return ContainerEngine(client_at(name), made_from, request.builder_image, request.container_runtime)

@@ -68,7 +68,12 @@ def test_the_distribution_on_the_command_line_wins_over_the_files(tmp_path: Path
 
 def test_every_knob_may_stand_in_the_file(tmp_path: Path):
     for knob in KNOBS:
-        values = {"arch": '"x86_64"', "mirror": '"http://mirror.example/debian"', "agent": '"probe"'}
+        values = {
+            "arch": '"x86_64"',
+            "mirror": '"http://mirror.example/debian"',
+            "agent": '"probe"',
+            "engine": '"podman"',
+        }
         value = "true" if knob.is_switch else values.get(knob.field, '"word"')
         value = f'"{knob.kind.words[0]}"' if isinstance(knob.kind, OneOf) else value
         value = "1" if knob.field == "source_date_epoch" else value

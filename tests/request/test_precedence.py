@@ -94,6 +94,8 @@ def test_every_variable_of_osbuilder_reaches_the_request(tmp_path: Path, knob):
         "osbuilder_version": ("4.1.0-abc", "4.1.0-abc"),
         "agent_name": ("my-agent", "my-agent"),
         "graceful_exit": ("1", True),
+        "image_registry": ("registry.example", "registry.example"),
+        "container_runtime": ("crun", "crun"),
     }
     text, value = samples.get(knob.field, ("given", tmp_path / "given"))
     request = planned_build(tmp_path, {knob.environment: text}).request

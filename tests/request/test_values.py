@@ -128,11 +128,17 @@ def test_a_container_engine_is_asked_for_as_osbuilder_has_it(tmp_path: Path):
     assert planned_build(tmp_path, {"USE_DOCKER": "1"}, engine="userns").request.engine == "userns"
 
 
-def test_a_word_that_is_none_of_the_few_is_refused_with_all_of_them(tmp_path: Path):
+@pytest.mark.parametrize("word", ["docker:ssh://build@host", "podman:unix:///run/podman.sock", "docker"])
+def test_a_container_engine_may_have_an_address(tmp_path: Path, word: str):
+    assert planned_build(tmp_path, engine=word).request.engine == word
+
+
+@pytest.mark.parametrize("word", ["cloud", "host:ssh://host", "docker:", "docker:host"])
+def test_an_engine_that_is_none_is_refused_with_all_that_there_are(tmp_path: Path, word: str):
     with pytest.raises(UsageError) as caught:
-        planned_build(tmp_path, engine="cloud")
-    assert caught.value.found == '"cloud" is none of them'
-    assert caught.value.hint == "--engine takes auto, host or userns."
+        planned_build(tmp_path, engine=word)
+    assert caught.value.found == f'"{word}" will not do'
+    assert caught.value.hint.startswith("--engine takes auto, host, userns, docker or podman")
 
 
 @given(st.text())

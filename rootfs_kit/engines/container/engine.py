@@ -16,6 +16,8 @@ from rootfs_kit.engines import Workbench
 from rootfs_kit.engines.container import image, script
 from rootfs_kit.engines.container.client import Client
 from rootfs_kit.engines.container.facts import Facts, facts_of, require_usable
+from rootfs_kit.engines.container.rootless import gain_rights, require_rights
+from rootfs_kit.engines.host import lay_files
 from rootfs_kit.errors import BuildFailed, UsageError
 from rootfs_kit.run import PROXIES, Output
 from rootfs_kit.talk import conversation, pipe
@@ -56,6 +58,7 @@ class ContainerEngine:
     def require_ready(self, plan: Plan) -> None:
         """Raises HostLacks where no engine answers that will do, and UsageError for a plan that it cannot run."""
         require_usable(self.client, facts_of(self.client), self.runtime)
+        require_rights(self.client)
         local = [word for command in plan.commands for word in command.argv if word.startswith("file://")]
         if local:
             raise UsageError(
@@ -63,6 +66,10 @@ class ContainerEngine:
                 f"{local[0]} is on this host, and the container sees nothing of it",
                 "Serve it over http, or use --engine host.",
             )
+
+    def gain_rights(self) -> None:
+        """Raises HostLacks."""
+        gain_rights(self.client)
 
     def fill(self, bench: Workbench, planner: Planner, mirror: str | None) -> Plan:
         """Raises BuildFailed, HostLacks."""
@@ -105,7 +112,10 @@ class ContainerEngine:
         )  # fmt: skip
 
     def _run(self, name: str, plan: Plan, bench: Workbench) -> None:
-        packed = script.packed(plan, _environment())
+        files = bench.scratch / "files"
+        files.mkdir(parents=True)
+        lay_files(plan.files, files)
+        packed = script.packed(script.script(plan, _environment()), files)
         self.client.tell("cp", "-", f"{name}:/", stdin=packed)
         output = Output(_milestones(plan), bench.monitor, bench.log)
         attached = self.client.command("start", "--attach", "--interactive", name)

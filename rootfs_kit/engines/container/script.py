@@ -9,10 +9,10 @@ from __future__ import annotations
 import io
 import shlex
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rootfs_kit.backends import Command, Plan
+from rootfs_kit.backends import Command, Plan, Tool
 
 TREE = Path("/rootfs")
 PLACE = Path("/rootfs-kit")
@@ -41,30 +41,38 @@ wait
 
 def script(plan: Plan, environment: Mapping[str, str]) -> str:
     """A script for sh(1); `environment` is for every command."""
-    lines = [_line(command, environment) for command in plan.commands]
+    lines = [_line(command, plan.tools, environment) for command in plan.commands]
     return _FRAME.format(commands="\n".join(lines), ended=ENDED, open_files=OPEN_FILES)
 
 
-def packed(plan: Plan, environment: Mapping[str, str]) -> bytes:
-    """The script and the plan's files, as a tar to be unpacked at the container's root. Raises OSError."""
+def packed(text: str, files: Path) -> bytes:
+    """The script and the directory of the plan's files, as a tar to be unpacked at the container's root."""
     output = io.BytesIO()
     with tarfile.open(fileobj=output, mode="w") as archive:
-        _add(archive, SCRIPT, script(plan, environment).encode(), 0o755)
-        for name, content in sorted(plan.files.items()):
-            _add(archive, FILES / name, content.read_bytes() if isinstance(content, Path) else content, 0o644)
+        entry = tarfile.TarInfo(str(SCRIPT.relative_to("/")))
+        entry.size, entry.mode = len(text.encode()), 0o755
+        archive.addfile(entry, io.BytesIO(text.encode()))
+        archive.add(files, str(FILES.relative_to("/")), filter=_of_root)
     return output.getvalue()
 
 
-def _line(command: Command, environment: Mapping[str, str]) -> str:
-    variables = {**environment, **command.environment}
-    return shlex.join(["env", *(f"{name}={value}" for name, value in sorted(variables.items())), *command.argv])
+def _of_root(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+    entry.uid = entry.gid = 0
+    entry.uname = entry.gname = ""
+    return entry
 
 
-def _add(archive: tarfile.TarFile, path: Path, content: bytes, mode: int) -> None:
-    for directory in reversed([each for each in path.parents if each != Path("/")]):
-        entry = tarfile.TarInfo(str(directory.relative_to("/")))
-        entry.type, entry.mode = tarfile.DIRTYPE, 0o755
-        archive.addfile(entry)
-    entry = tarfile.TarInfo(str(path.relative_to("/")))
-    entry.size, entry.mode = len(content), mode
-    archive.addfile(entry, io.BytesIO(content))
+def _line(command: Command, tools: Sequence[Tool], environment: Mapping[str, str]) -> str:
+    variables = sorted({**environment, **command.environment}.items())
+    program, *arguments = command.argv
+    setting = shlex.join(["env", *(f"{name}={value}" for name, value in variables)])
+    return f"{setting} {_program(program, tools)} {shlex.join(arguments)}"
+
+
+def _program(program: str, tools: Sequence[Tool]) -> str:
+    """The word that starts the program, or whichever the container has of those that do instead."""
+    others = next((tool.instead for tool in tools if tool.program == program), ())
+    if not others:
+        return shlex.quote(program)
+    found = " || ".join(f"command -v {shlex.quote(name)}" for name in (program, *others))
+    return f'"$({found})"'

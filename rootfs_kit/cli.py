@@ -288,6 +288,54 @@ def doctor(distro: str | None, config: str | None, distros_dirs: tuple[str, ...]
     return ExitCode.DONE if doctoring.is_ready(diagnoses) else ExitCode.HOST_LACKS
 
 
+@cli.command(short_help="Many builds from one description.")
+@click.argument("config", type=click.Path())
+@click.option("-j", "--jobs", type=click.IntRange(1, 64), help="Builds at a time.  [default: one for each engine]")
+@click.option("--engine", "engines", multiple=True, help="Where to build, as for `build`; repeatable.  [default: auto]")
+@click.option("--image", help="With --format kubernetes: the image that has rootfs-kit and the package managers.")
+@click.option("--claim", help="With --format kubernetes: the persistent volume claim with the description.")
+@distros_dir_option
+@format_option("table", "json", "github", "kubernetes")
+@verbosity_options
+def matrix(
+    config: str, jobs: int | None, engines: tuple[str, ...], image: str | None, claim: str | None,
+    distros_dirs: tuple[str, ...], format_: str, verbose: int, quiet: bool,
+) -> int:  # fmt: skip
+    """Build every combination of what CONFIG lists in its [matrix], side by side; or hand them to a CI or a cluster.
+
+    The keys of [matrix] are those of a build's file, each with a list of values; [[matrix.exclude]] leaves out the
+    combinations that have all of the values it names. The rootfses go into the file's rootfs-dir, or into ./matrix
+    beside it, each with its log.
+
+    
+    Examples:
+      rootfs-kit matrix build.toml -j 2
+      rootfs-kit matrix build.toml --engine docker:ssh://a --engine docker:ssh://b
+      rootfs-kit matrix build.toml --format github
+      rootfs-kit matrix build.toml --format kubernetes --image IMAGE --claim NAME
+    
+      [matrix]
+      distro = ["debian", "ubuntu"]
+      agent-init = [false, true]
+      [[matrix.exclude]]
+      distro = "ubuntu"
+      agent-init = true
+    """
+    from rootfs_kit.matrix import commands
+
+    around = Surroundings.of_this_process()
+    builds = commands.planned(around.cwd / config, distros_dirs, around)
+    if format_ in ("github", "kubernetes"):
+        click.echo(commands.handed_on(builds, format_, image, claim))
+        return ExitCode.DONE
+    outcomes = commands.built(builds, jobs, engines, distros_dirs, _monitor((), verbose, quiet))
+    if format_ == "json":
+        click.echo(_json(commands.outcome.document(outcomes)))
+    elif not quiet:
+        _print(commands.outcome.table(outcomes, _width()))
+    return commands.outcome.exit_code(outcomes)
+
+
 @cli.command(short_help="Make a shell complete the commands.")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:

@@ -23,6 +23,8 @@ from rootfs_kit.values import BadValue
 
 DISTRO_KEY = "distro"
 DISTROS_DIR_KEY = "distros-dir"
+MATRIX_KEY = "matrix"
+"""What `rootfs-kit matrix` builds from the same file (`matrix/cells.py`); one build has no use for it."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ def read_config(path: Path) -> Config:
     Raises UsageError with file and line for bad syntax, an unknown key (with the nearest) or a wrong value.
     """
     table = read_table(path)
-    table.refuse_unknown([DISTRO_KEY, DISTROS_DIR_KEY, *(knob.key for knob in KNOBS)])
+    table.refuse_unknown([DISTRO_KEY, DISTROS_DIR_KEY, MATRIX_KEY, *(knob.key for knob in KNOBS)])
     base = path.parent.resolve()
     return Config(
         distro=table.text(DISTRO_KEY) if DISTRO_KEY in table else None,

@@ -1,0 +1,172 @@
+"""The builds that a description asks for: every combination of the values in its `[matrix]`, but for those excluded.
+
+distro = "debian"
+agent-bin = "kata-agent"
+rootfs-dir = "out"                  # one rootfs for each build goes into this directory
+
+[matrix]                            # each key is an option's, or "distro"
+os-version = ["bookworm", "trixie"]
+agent-init = [false, true]
+
+[[matrix.exclude]]                  # a build that has all of these is left out
+os-version = "bookworm"
+agent-init = true
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+from rootfs_kit.config import DISTRO_KEY, MATRIX_KEY
+from rootfs_kit.errors import UsageError
+from rootfs_kit.knobs import KNOBS, Knob
+from rootfs_kit.planning import PlannedBuild, Said, plan_build, require_inputs
+from rootfs_kit.surroundings import Surroundings
+from rootfs_kit.toml import Table, read_table
+
+Value = str | bool
+EXCLUDE = "exclude"
+MOST_CELLS = 1000
+DEFAULT_PLACE = "matrix"
+# What each build has for itself, and what one run has in common.
+NOT_AXES = frozenset({"rootfs_dir", "engine", "log"})
+_UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One combination: the values by their keys, in the order of the axes."""
+
+    values: Mapping[str, Value]
+
+    @property
+    def name(self) -> str:
+        """Told from all others by this, and fit for a file name: `debian-bookworm-agent-init`."""
+        words = [_word(key, value) for key, value in self.values.items()]
+        return "-".join(word for word in words if word) or "build"
+
+
+@dataclass(frozen=True)
+class CellBuild:
+    """One build of a matrix, planned: `rootfs_dir` is where it goes."""
+
+    cell: Cell
+    planned: PlannedBuild
+    config: Path
+    rootfs_dir: Path
+
+    @property
+    def name(self) -> str:
+        return self.cell.name
+
+    def arguments(self, config: str, rootfs_dir: str) -> tuple[str, ...]:
+        """The arguments of the rootfs-kit command that builds it, with its files at the given places."""
+        options = [option for key, value in self.cell.values.items() for option in _option(key, value)]
+        distro = (self.planned.distro.name,) if DISTRO_KEY in self.cell.values else ()
+        return ("build", *distro, "--config", config, *options, "--rootfs-dir", rootfs_dir)
+
+    def command_line(self, config: str, rootfs_dir: str) -> str:
+        """The same for a shell."""
+        return shlex.join(("rootfs-kit", *self.arguments(config, rootfs_dir)))
+
+
+def plan_matrix(config: Path, distros_dirs: tuple[str, ...], around: Surroundings) -> list[CellBuild]:
+    """Every build of the description `config`, in order.
+
+    Raises UsageError for a wrong description, and for a combination that cannot be built, with all there are of these.
+    """
+    cells = read_cells(config)
+    builds, complaints = [], []
+    for cell in cells:
+        try:
+            builds.append(_planned(cell, config, distros_dirs, around))
+        except UsageError as error:
+            complaints.append(f"{cell.name}: {error.found}")
+    if complaints:
+        raise UsageError(
+            f"planning the builds of {config}",
+            "\n    ".join((f"{len(complaints)} of {len(cells)} cannot be built:", *complaints)),
+            f"Leave them out with [[{MATRIX_KEY}.{EXCLUDE}]].",
+        )
+    return builds
+
+
+def read_cells(config: Path) -> list[Cell]:
+    """The combinations that the file asks for. Raises UsageError with file and line."""
+    top = read_table(config)
+    if MATRIX_KEY not in top:
+        top.refuse(None, f"there is no [{MATRIX_KEY}] in it", "See `rootfs-kit matrix --help` for what to write.")
+    table = top.table(MATRIX_KEY)
+    knobs = {knob.key: knob for knob in KNOBS if knob.field not in NOT_AXES and "build" in knob.commands}
+    table.refuse_unknown([DISTRO_KEY, *knobs, EXCLUDE])
+    axes = {key: _values(table, key, knobs.get(key)) for key in table.data if key != EXCLUDE}
+    exclusions = [_exclusion(each, axes) for each in table.tables(EXCLUDE)]
+    combinations = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
+    cells = [Cell(each) for each in combinations if not any(rule.items() <= each.items() for rule in exclusions)]
+    _require_some(table, cells)
+    return cells
+
+
+def _values(table: Table, key: str, knob: Knob | None) -> tuple[Value, ...]:
+    values = table.data[key]
+    wanted = bool if knob is not None and knob.is_switch else str
+    if not isinstance(values, list) or not values or not all(isinstance(value, wanted) for value in values):
+        table.refuse_type(key, "a list of true and false" if wanted is bool else "a list of strings")
+    return tuple(dict.fromkeys(values))
+
+
+def _exclusion(table: Table, axes: Mapping[str, tuple[Value, ...]]) -> dict[str, Value]:
+    table.refuse_unknown(axes)
+    for key, value in table.data.items():
+        if value not in axes[key]:
+            table.refuse(key, f"{value!r} is none of the values of {key}", "Correct that line, or take it out.")
+    return dict(table.data)
+
+
+def _require_some(table: Table, cells: list[Cell]) -> None:
+    if not cells:
+        table.refuse(None, "nothing is left to be built", "Take out one of the exclusions.")
+    names = [cell.name for cell in cells]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        table.refuse(None, f"two of its builds would be called {twice}", "Give their files different names.")
+    if len(cells) > MOST_CELLS:
+        table.refuse(None, f"it asks for {len(cells)} builds, more than {MOST_CELLS}", "Take out some values.")
+
+
+def _planned(cell: Cell, config: Path, distros_dirs: tuple[str, ...], around: Surroundings) -> CellBuild:
+    by_key = {knob.key: knob for knob in KNOBS}
+    options = {by_key[key].field: value for key, value in cell.values.items() if key != DISTRO_KEY}
+    distro = cell.values.get(DISTRO_KEY)
+    said = Said(str(distro) if distro is not None else None, options, str(config), distros_dirs)
+    planned = plan_build(said, around)
+    require_inputs(planned.settings)
+    rootfs_dir = _place(planned, config) / cell.name
+    return CellBuild(cell, planned, config, rootfs_dir)
+
+
+def _place(planned: PlannedBuild, config: Path) -> Path:
+    """The directory that holds all of them: the description's rootfs-dir, or one beside the description."""
+    top = read_table(config)
+    return planned.request.rootfs_dir if "rootfs-dir" in top else config.parent.resolve() / DEFAULT_PLACE
+
+
+def _word(key: str, value: Value) -> str:
+    if key == "agent-init":
+        return "agent-init" if value else "systemd"
+    if isinstance(value, bool):
+        return key if value else ""
+    return _UNFIT.sub("_", Path(value).name).strip("_")
+
+
+def _option(key: str, value: Value) -> tuple[str, ...]:
+    if key == DISTRO_KEY:
+        return ()
+    if isinstance(value, bool):
+        return (f"--{key}" if value else f"--no-{key}",)
+    return (f"--{key}", value)

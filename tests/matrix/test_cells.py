@@ -1,0 +1,149 @@
+"""Which builds a description asks for, and what is said of a wrong one."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+
+import pytest
+
+from rootfs_kit.config import read_config
+from rootfs_kit.errors import UsageError
+from rootfs_kit.matrix.cells import plan_matrix, read_cells
+from rootfs_kit.matrix.commands import handed_on
+from rootfs_kit.matrix.kubernetes import job_name
+from rootfs_kit.surroundings import Surroundings
+from tests.support.surroundings import TODAY
+
+DESCRIPTION = """\
+distro = "debian"
+agent = "probe"
+rootfs-dir = "out"
+
+[matrix]
+os-version = ["bookworm", "trixie"]
+agent-init = [false, true]
+"""
+EXCLUDING = """
+[[matrix.exclude]]
+os-version = "bookworm"
+agent-init = true
+"""
+
+
+@pytest.fixture
+def around(tmp_path: Path) -> Surroundings:
+    return Surroundings({}, tmp_path, "x86_64", TODAY)
+
+
+def described(directory: Path, text: str = DESCRIPTION) -> Path:
+    file = directory / "build.toml"
+    file.write_text(text)
+    return file
+
+
+def refusal(directory: Path, text: str) -> UsageError:
+    with pytest.raises(UsageError) as caught:
+        read_cells(described(directory, text))
+    return caught.value
+
+
+def test_every_combination_is_a_build_with_a_name_of_its_own(tmp_path: Path, around: Surroundings):
+    builds = plan_matrix(described(tmp_path), (), around)
+    assert [build.name for build in builds] == [
+        "bookworm-systemd", "bookworm-agent-init", "trixie-systemd", "trixie-agent-init",
+    ]  # fmt: skip
+    assert [build.rootfs_dir for build in builds] == [tmp_path / "out" / build.name for build in builds]
+    assert [(b.planned.request.os_version, b.planned.request.agent_init) for b in builds] == [
+        ("bookworm", False), ("bookworm", True), ("trixie", False), ("trixie", True),
+    ]  # fmt: skip
+
+
+def test_what_is_excluded_is_left_out(tmp_path: Path):
+    names = [cell.name for cell in read_cells(described(tmp_path, DESCRIPTION + EXCLUDING))]
+    assert names == ["bookworm-systemd", "trixie-systemd", "trixie-agent-init"]
+
+
+def test_one_build_from_the_same_file_has_no_use_for_the_matrix(tmp_path: Path):
+    assert read_config(described(tmp_path)).distro == "debian"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        ("agent-init = [false", 'agent-init = ["no"', "agent-init wants a list of true and false"),
+        ('os-version = ["bookworm", "trixie"]', 'os-version = "trixie"', "os-version wants a list of strings"),
+        ('os-version = ["bookworm", "trixie"]', "os-version = []", "os-version wants a list of strings"),
+        ("os-version = [", "os-verzion = [", 'line 6: unknown key "os-verzion"'),
+        ("os-version = [", "rootfs-dir = [", 'line 6: unknown key "rootfs-dir"'),
+        ('exclude]]\nos-version = "bookworm"', 'exclude]]\nos-version = "sid"', "'sid' is none of the values"),
+        ('exclude]]\nos-version = "bookworm"', 'exclude]]\narch = "x86_64"', 'unknown key "arch"'),
+        ('"bookworm", "trixie"]\nagent-init = [false, true]', '"bookworm"]\nagent-init = [true]', "nothing is left"),
+    ],
+)
+def test_a_slip_is_told_with_its_line(tmp_path: Path, old: str, new: str, found: str):
+    assert old in DESCRIPTION + EXCLUDING
+    assert found in refusal(tmp_path, (DESCRIPTION + EXCLUDING).replace(old, new, 1)).found
+
+
+def test_a_file_of_one_build_is_no_matrix(tmp_path: Path):
+    assert refusal(tmp_path, DESCRIPTION.partition("[matrix]")[0]).found.endswith("there is no [matrix] in it")
+
+
+def test_builds_of_one_name_are_refused(tmp_path: Path):
+    text = '[matrix]\nagent-bin = ["a/kata-agent", "b/kata-agent"]\n'
+    assert "two of its builds would be called kata-agent" in refusal(tmp_path, text).found
+
+
+def test_what_cannot_be_built_is_told_all_at_once(tmp_path: Path, around: Surroundings):
+    text = DESCRIPTION.replace('"trixie"]', '"trixy"]\nselinux = [false, true]')
+    with pytest.raises(UsageError) as caught:
+        plan_matrix(described(tmp_path, text), (), around)
+    assert caught.value.found.startswith("5 of 8 cannot be built:")
+    assert "bookworm-selinux-agent-init: " in caught.value.found
+    assert 'trixy-systemd: there is no release "trixy"' in caught.value.found
+    assert "[[matrix.exclude]]" in caught.value.hint
+
+
+def test_a_ci_gets_the_command_of_each_build(tmp_path: Path, around: Surroundings, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    builds = plan_matrix(described(tmp_path), (), around)
+    entries = json.loads(handed_on(builds, "github", None, None))["include"]
+    assert [entry["name"] for entry in entries] == [build.name for build in builds]
+    assert shlex.split(entries[1]["run"]) == [
+        "rootfs-kit", "build", "--config", "build.toml", "--os-version", "bookworm", "--agent-init",
+        "--rootfs-dir", "out/bookworm-agent-init",
+    ]  # fmt: skip
+    assert {(entry["distro"], entry["arch"], entry["init"]) for entry in entries} == {
+        ("debian", "x86_64", "systemd"), ("debian", "x86_64", "agent"),
+    }  # fmt: skip
+
+
+def test_a_cluster_gets_jobs_that_kubernetes_takes(tmp_path: Path, around: Surroundings):
+    import kubernetes_validate
+    import yaml
+
+    text = DESCRIPTION.replace("agent-init =", 'arch = ["x86_64", "aarch64"]\nagent-init =')
+    jobs = yaml.safe_load(
+        handed_on(plan_matrix(described(tmp_path, text), (), around), "kubernetes", "image:1", "work")
+    )
+    assert len(jobs["items"]) == 8
+    assert len({job["metadata"]["name"] for job in jobs["items"]}) == 8
+    for job in jobs["items"]:
+        kubernetes_validate.validate(job, "1.33", strict=True)
+    pods = [job["spec"]["template"]["spec"] for job in jobs["items"]]
+    assert [pod["nodeSelector"]["kubernetes.io/arch"] for pod in pods[:4]] == ["amd64", "amd64", "arm64", "arm64"]
+    assert pods[0]["containers"][0]["args"][:4] == ["build", "--config", "/work/build.toml", "--os-version"]
+    assert pods[0]["volumes"][0]["persistentVolumeClaim"]["claimName"] == "work"
+
+
+def test_names_of_jobs_are_short_and_plain():
+    assert job_name("Debian_13/x", 7) == "rootfs-7-debian-13-x"
+    assert len(job_name("x" * 200, 999)) == 63
+
+
+@pytest.mark.parametrize(("image", "claim"), [(None, "work"), ("image:1", None)])
+def test_a_cluster_wants_an_image_and_a_volume(tmp_path: Path, around: Surroundings, image, claim):
+    with pytest.raises(UsageError, match="is not given"):
+        handed_on(plan_matrix(described(tmp_path), (), around), "kubernetes", image, claim)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -72,10 +73,14 @@ def second_docker() -> Iterator[Service]:
     """A Docker Engine of the test's own, with a state of its own, that listens on a port of 127.0.0.1."""
     place = Path(tempfile.mkdtemp(prefix="rootfs-kit-docker-"))
     port = _free_port()
+    # Which driver works here is known to who set up the engine of this machine.
+    driver = Service("docker", ("docker",)).ask("info", "--format", "{{.Driver}}") if answers("docker") else ""
+    (place / "daemon.json").write_text(json.dumps({"storage-driver": driver} if driver else {}))
     command = [
-        "dockerd", f"--host=tcp://127.0.0.1:{port}", f"--data-root={place}/data", f"--exec-root={place}/exec",
-        f"--pidfile={place}/pid", "--bridge=none", "--iptables=false", "--ip6tables=false", "--tls=false",
-        f"--containerd-namespace=tests-{port}", f"--containerd-plugins-namespace=tests-plugins-{port}",
+        "dockerd", f"--config-file={place}/daemon.json", f"--host=tcp://127.0.0.1:{port}",
+        f"--data-root={place}/data", f"--exec-root={place}/exec", f"--pidfile={place}/pid", "--bridge=none",
+        "--iptables=false", "--ip6tables=false", "--tls=false", f"--containerd-namespace=tests-{port}",
+        f"--containerd-plugins-namespace=tests-plugins-{port}",
     ]  # fmt: skip
     with (place / "log").open("wb") as log:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)

@@ -1,0 +1,185 @@
+"""The parts of a build in a container that need no engine: addresses, facts, recipes, the script."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import tarfile
+import time
+from pathlib import Path
+
+import pytest
+
+from rootfs_kit.backends import Command, Plan, Tool
+from rootfs_kit.distro import find_distro
+from rootfs_kit.engines.container import facts, script
+from rootfs_kit.engines.container.client import Client, client_at
+from rootfs_kit.engines.container.engine import confinement, place_for_the_tree
+from rootfs_kit.engines.container.facts import Facts, require_usable
+from rootfs_kit.engines.container.image import based_on, recipe
+from rootfs_kit.errors import HostLacks, UsageError
+from rootfs_kit.request import BuildRequest
+
+DOCKER = Client("docker")
+GOOD = Facts((24, 0), "runc", 8 << 30, frozenset())
+
+
+@pytest.mark.parametrize(
+    ("address", "argv"),
+    [
+        ("docker", ("docker", "ps")),
+        ("docker:ssh://build@host", ("docker", "--host", "ssh://build@host", "ps")),
+        ("podman", ("podman", "ps")),
+        ("podman:unix:///run/p.sock", ("podman", "--remote", "--url", "unix:///run/p.sock", "ps")),
+    ],
+)
+def test_a_client_speaks_to_the_service_at_its_address(address: str, argv: tuple[str, ...]):
+    client = client_at(address)
+    assert client.command("ps").argv == argv
+    assert client.name == address
+
+
+def test_what_is_no_address_is_refused():
+    with pytest.raises(UsageError, match="no address of a container engine"):
+        client_at("dockr:ssh://host")
+
+
+def test_facts_of_dockers_are_read():
+    document = {
+        "ServerVersion": "20.10.24+dfsg1", "DefaultRuntime": "runc", "MemTotal": 1 << 33,
+        "SecurityOptions": ["name=apparmor", "name=seccomp,profile=default", "name=selinux"],
+    }  # fmt: skip
+    found = facts._docker_facts(document)
+    assert found == Facts((20, 10), "runc", 1 << 33, frozenset({"apparmor", "seccomp", "selinux"}))
+
+
+def test_facts_of_podmans_are_read():
+    document = {
+        "version": {"Version": "4.3.1"},
+        "host": {
+            "ociRuntime": {"name": "crun"}, "memTotal": 1 << 33,
+            "security": {"apparmorEnabled": False, "selinuxEnabled": True, "rootless": True},
+        },
+    }  # fmt: skip
+    assert facts._podman_facts(document) == Facts((4, 3), "crun", 1 << 33, frozenset({"selinux", "rootless"}))
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        (Facts((1, 11), "runc", 0, frozenset()), "its version is 1.11"),
+        (Facts((24, 0), "kata-runtime", 0, frozenset()), 'its runtime is "kata-runtime"'),
+        (Facts((), "runc", 0, frozenset()), "its version is unknown"),
+    ],
+)
+def test_an_engine_that_will_not_do_is_refused(found: Facts, told: str):
+    with pytest.raises(HostLacks, match=told):
+        require_usable(DOCKER, found, None)
+
+
+def test_a_runtime_that_was_named_counts_instead_of_the_default():
+    require_usable(DOCKER, Facts((24, 0), "kata-runtime", 0, frozenset()), "runc")
+    with pytest.raises(HostLacks):
+        require_usable(DOCKER, GOOD, "kata-runtime")
+
+
+def test_security_modules_let_the_mounts_of_a_build_pass():
+    assert confinement(DOCKER, GOOD) == ()
+    both = Facts((24, 0), "runc", 0, frozenset({"apparmor", "selinux"}))
+    assert confinement(DOCKER, both) == ("--security-opt", "apparmor=unconfined", "--security-opt", "label=disable")
+    rootless = Facts((4, 3), "crun", 0, frozenset({"rootless"}))
+    assert confinement(Client("podman"), rootless) == ("--security-opt", "unmask=ALL")
+
+
+def test_the_tree_is_in_memory_where_the_engine_has_enough():
+    assert place_for_the_tree(GOOD)[0] == "--tmpfs"
+    assert place_for_the_tree(Facts((24, 0), "runc", 1 << 30, frozenset())) == ("--volume", "/rootfs")
+
+
+@pytest.mark.parametrize(
+    ("image", "registry", "name"),
+    [
+        ("debian:trixie-slim", None, "docker.io/debian:trixie-slim"),
+        ("debian:trixie-slim", "registry.example:5000/mirror", "registry.example:5000/mirror/debian:trixie-slim"),
+        ("quay.io/fedora/fedora:43", None, "quay.io/fedora/fedora:43"),
+        ("quay.io/fedora/fedora:43", "registry.example", "registry.example/fedora/fedora:43"),
+        ("opensuse/leap:15.6", None, "docker.io/opensuse/leap:15.6"),
+    ],
+)
+def test_base_images_come_from_the_registry_that_was_named(image: str, registry: str | None, name: str):
+    assert based_on(image, registry) == name
+
+
+def test_an_image_is_known_by_all_that_it_is_built_from(tmp_path: Path):
+    debian, request = find_distro("debian"), BuildRequest(tmp_path, distro="debian", arch="x86_64")
+    one, other = recipe(debian, request, None), recipe(debian, request, "registry.example")
+    assert one.dockerfile.splitlines()[0] == "FROM docker.io/debian:trixie-slim"
+    assert "install -y --no-install-recommends mmdebstrap" in one.dockerfile
+    assert one.tag == recipe(debian, request, None).tag
+    assert one.tag != other.tag
+    assert one.tag.startswith("localhost/rootfs-kit-builder-debian:")
+
+
+def _run(text: str, directory: Path) -> subprocess.Popen[str]:
+    file = directory / "run"
+    file.write_text(text)
+    return subprocess.Popen(
+        ["unshare", "--pid", "--fork", "--kill-child", "sh", str(file)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        text=True, errors="surrogateescape",
+    )  # fmt: skip
+
+
+def _plan(*commands: Command, tools: tuple[Tool, ...] = ()) -> Plan:
+    return Plan(commands, tools, ())
+
+
+def test_the_script_runs_the_commands_and_says_how_they_ended(tmp_path: Path):
+    plan = _plan(
+        Command(("printf", "%s|", "a b", "$HOME", "it's")),
+        Command(("sh", "-c", 'echo "$ONE $TWO"'), {"TWO": "2 and 3"}),
+    )
+    with _run(script.script(plan, {"ONE": "1"}), tmp_path) as process:
+        out, _ = process.communicate(timeout=30)
+    assert out == f"a b|$HOME|it's|1 2 and 3\n{script.ENDED}0\n"
+
+
+def test_the_first_command_that_fails_is_the_last(tmp_path: Path):
+    plan = _plan(Command(("sh", "-c", "echo oops >&2; exit 7")), Command(("echo", "never")))
+    with _run(script.script(plan, {}), tmp_path) as process:
+        out, _ = process.communicate(timeout=30)
+    assert out == f"oops\n{script.ENDED}7\n"
+
+
+def test_it_ends_when_nobody_listens_any_more(tmp_path: Path):
+    with _run(script.script(_plan(Command(("sleep", "300"))), {}), tmp_path) as process:
+        time.sleep(0.5)
+        assert process.poll() is None
+        process.stdin.close()
+        assert process.wait(timeout=30) == 143
+
+
+def test_a_program_may_have_another_in_its_place(tmp_path: Path):
+    tool = Tool("no-such-program", {}, instead=("echo",))
+    with _run(script.script(_plan(Command(("no-such-program", "said")), tools=(tool,)), {}), tmp_path) as process:
+        out, _ = process.communicate(timeout=30)
+    assert out == f"said\n{script.ENDED}0\n"
+
+
+def test_the_plans_files_go_in_as_roots(tmp_path: Path):
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys/ours.gpg").write_bytes(b"key")
+    with tarfile.open(fileobj=io.BytesIO(script.packed("#!/bin/sh\n", tmp_path))) as archive:
+        members = {member.name: member for member in archive}
+        assert archive.extractfile("rootfs-kit/files/keys/ours.gpg").read() == b"key"
+    assert {(member.uid, member.gid, member.uname) for member in members.values()} == {(0, 0, "")}
+    assert members["rootfs-kit/run"].mode == 0o755
+
+
+def test_a_client_that_answers_for_its_service_is_no_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    program = tmp_path / "docker"
+    program.write_text(f"#!/bin/sh\necho '{json.dumps({'ServerErrors': ['Cannot connect'], 'ServerVersion': ''})}'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(HostLacks, match="Cannot connect"):
+        facts.facts_of(DOCKER)

@@ -130,6 +130,18 @@ def _run(text: str, directory: Path) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
+def _said_until_the_end(process: subprocess.Popen[str]) -> str:
+    """What it says for as long as somebody listens; then nobody does."""
+    said = ""
+    while script.ENDED not in said:
+        line = process.stdout.readline()
+        assert line, said
+        said += line
+    process.stdin.close()
+    assert process.wait(timeout=30) == 143
+    return said
+
+
 def _plan(*commands: Command, tools: tuple[Tool, ...] = ()) -> Plan:
     return Plan(commands, tools, ())
 
@@ -140,14 +152,14 @@ def test_the_script_runs_the_commands_and_says_how_they_ended(tmp_path: Path):
         Command(("sh", "-c", 'echo "$ONE $TWO"'), {"TWO": "2 and 3"}),
     )
     with _run(script.script(plan, {"ONE": "1"}), tmp_path) as process:
-        out, _ = process.communicate(timeout=30)
+        out = _said_until_the_end(process)
     assert out == f"a b|$HOME|it's|1 2 and 3\n{script.ENDED}0\n"
 
 
 def test_the_first_command_that_fails_is_the_last(tmp_path: Path):
     plan = _plan(Command(("sh", "-c", "echo oops >&2; exit 7")), Command(("echo", "never")))
     with _run(script.script(plan, {}), tmp_path) as process:
-        out, _ = process.communicate(timeout=30)
+        out = _said_until_the_end(process)
     assert out == f"oops\n{script.ENDED}7\n"
 
 
@@ -162,7 +174,7 @@ def test_it_ends_when_nobody_listens_any_more(tmp_path: Path):
 def test_a_program_may_have_another_in_its_place(tmp_path: Path):
     tool = Tool("no-such-program", {}, instead=("echo",))
     with _run(script.script(_plan(Command(("no-such-program", "said")), tools=(tool,)), {}), tmp_path) as process:
-        out, _ = process.communicate(timeout=30)
+        out = _said_until_the_end(process)
     assert out == f"said\n{script.ENDED}0\n"
 
 

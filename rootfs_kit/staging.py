@@ -5,8 +5,8 @@
         holder   who holds it: process id and command, for those who wait
         work/    where the tree is made: a tmpfs that only this build sees, or plain disk
         tree/    the finished tree, on the target's own file system, until one rename publishes it
+        archive  the same as a file, where an archive was asked for
         aside/   the tree that was there before, where it takes two renames to publish the new one
-    archive  the same as a file, where an archive was asked for
         old/     the tree that was there before, until it is removed
 
 A build that was killed leaves the directory; its lock is free, and the next build of the same target clears it.

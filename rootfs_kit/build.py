@@ -153,10 +153,10 @@ def _require_safe_target(request: BuildRequest, force: bool) -> None:
 @contextmanager
 def _workshop(request: BuildRequest, monitor: Monitor) -> Iterator[Workshop]:
     """Everything that a build holds open, and lets go however it ends."""
-    with interruptible(), _working_target(request) as target, build_log(request.log, target.name) as log:
+    # Signals wait while what is held open is taken and let go.
+    with interruptible(), held(), _working_target(request) as target, build_log(request.log, target.name) as log:
         private = _enter_private_mounts(monitor)
-        # Signals wait while the staging directory is made and removed.
-        with held(), staging(target, request.wait, private, monitor) as place, let_through():
+        with staging(target, request.wait, private, monitor) as place, let_through():
             # The target may have changed while this build waited for another one.
             _require_safe_target(request, request.force or request.distro is None)
             workshop = Workshop(place, log, monitor)

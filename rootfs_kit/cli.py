@@ -31,6 +31,7 @@ from rootfs_kit.cli_options import (
 )
 from rootfs_kit.cli_outcome import COMPLETION_VARIABLE, PROGRAM, run
 from rootfs_kit.errors import ExitCode
+from rootfs_kit.interrupts import ignore_signals
 from rootfs_kit.printing import never_fail_to_print, printable
 from rootfs_kit.surroundings import Surroundings
 
@@ -403,4 +404,7 @@ def _json(document: object) -> str:
 def main() -> None:
     """The console script `rootfs-kit`."""
     never_fail_to_print()
-    sys.exit(run(cli, sys.argv[1:]))
+    status = run(cli, sys.argv[1:])
+    # What was decided stands: a signal that comes too late to stop anything does not change it.
+    ignore_signals()
+    sys.exit(status)

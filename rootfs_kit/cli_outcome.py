@@ -33,18 +33,26 @@ def run(command: click.Group, arguments: Sequence[str]) -> int:
     instruction = os.environ.get(COMPLETION_VARIABLE)
     if instruction:
         return shell_complete(command, {}, PROGRAM, COMPLETION_VARIABLE, instruction)
+    with interruptible():
+        try:
+            return _run(command, list(arguments))
+        except Interrupted as stopped:
+            _complain(f"stopped by {stopped}")
+            return stopped.exit_code
+
+
+def _run(command: click.Group, arguments: list[str]) -> int:
     state: dict[str, Any] = {}
     try:
-        status = _invoke(command, list(arguments), state)
+        status = _invoke(command, arguments, state)
         sys.stdout.flush()
         return status
     except BrokenPipeError:
         # Whatever is still buffered would raise again when the interpreter flushes it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
-    except Interrupted as stopped:
-        _complain(f"stopped by {stopped}")
-        return stopped.exit_code
+    except Interrupted:
+        raise
     except (KeyboardInterrupt, click.Abort):
         _complain("interrupted")
         return ExitCode.INTERRUPTED
@@ -60,7 +68,7 @@ def run(command: click.Group, arguments: Sequence[str]) -> int:
 def _invoke(command: click.Group, arguments: list[str], state: dict[str, Any]) -> int:
     """The status that a command returns; None counts as done."""
     try:
-        with interruptible(), command.make_context(PROGRAM, arguments, obj=state) as context:
+        with command.make_context(PROGRAM, arguments, obj=state) as context:
             return int(command.invoke(context) or ExitCode.DONE)
     except click.exceptions.Exit as leaving:
         return leaving.exit_code

@@ -202,7 +202,7 @@ class Distro:
             f"choosing the release of {self.title}",
             f'there is no release "{wanted}"',
             did_you_mean(wanted, [word for release in self.releases for word in release.words])
-            + f" Its releases are {listed(release.title for release in self.releases)}.",
+            + f"Its releases are {listed(release.title for release in self.releases)}.",
         )
 
     def _release_of_script(self, wanted: str) -> Release:
@@ -228,7 +228,7 @@ class Distro:
         raise UsageError(
             f"choosing the architecture of {what}",
             f'it is not made for "{arch}"',
-            did_you_mean(arch, offered) + f" Its architectures are {listed(offered)}.",
+            did_you_mean(arch, offered) + f"Its architectures are {listed(offered)}.",
         )
 
     def machines(self, release: Release | None = None) -> tuple[str, ...]:
@@ -301,7 +301,7 @@ def find_distro(name: str, paths: Sequence[str | PathLike[str]] = ()) -> Distro:
         raise UsageError(
             f'looking for the distribution "{name}"',
             "there is none of that name" if name else "the name is empty",
-            did_you_mean(name, locations) + f" Those that can be built: {listed(sorted(locations))}.",
+            did_you_mean(name, locations) + f"Those that can be built: {listed(sorted(locations))}.",
         )
     return load_distro(locations[name])
 
@@ -324,11 +324,11 @@ def discover(paths: Sequence[str | PathLike[str]] = ()) -> list[Distro]:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """`Did you mean "x"?`, or nothing when nothing is near."""
+    """`Did you mean "x"? `, to go before another sentence, or nothing when nothing is near."""
     from difflib import get_close_matches
 
     nearest = get_close_matches(word.lower(), list(known), n=1)
-    return f'Did you mean "{nearest[0]}"?' if nearest else ""
+    return f'Did you mean "{nearest[0]}"? ' if nearest else ""
 
 
 def listed(words: Iterable[str]) -> str:

@@ -65,6 +65,12 @@ def interruptible() -> Iterator[Interruptions]:
         _current = outer
 
 
+def ignore_signals() -> None:
+    """For a process that is about to end."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
 @contextmanager
 def held() -> Iterator[None]:
     """Inside, a signal waits until the end; one that waits already, or got lost on the way, is raised before."""

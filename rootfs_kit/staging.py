@@ -5,8 +5,8 @@
         holder   who holds it: process id and command, for those who wait
         work/    where the tree is made: a tmpfs that only this build sees, or plain disk
         tree/    the finished tree, on the target's own file system, until one rename publishes it
+        archive  the same as a file, where an archive was asked for
         aside/   the tree that was there before, where it takes two renames to publish the new one
-    archive  the same as a file, where an archive was asked for
         old/     the tree that was there before, until it is removed
 
 A build that was killed leaves the directory; its lock is free, and the next build of the same target clears it.
@@ -134,10 +134,8 @@ def _remove_if_empty(paths: list[Path]) -> None:
 
 def _take_lock(stack: ExitStack, directory: Path, wait: bool, monitor: Monitor) -> None:
     try:
-        directory.mkdir(exist_ok=True)
-        _require_ours(directory)
         while not _locked(stack, directory, wait, monitor):
-            directory.mkdir(exist_ok=True)
+            pass
     except OSError as error:
         reason = error.strerror or str(error)
         raise UsageError(f"making {directory}", reason, "Choose a directory that you may write: -r DIR.") from error
@@ -158,17 +156,9 @@ def _locked(stack: ExitStack, directory: Path, wait: bool, monitor: Monitor) -> 
     """Whether the lock is ours; False when the build that held it removed the directory meanwhile."""
     lock = FileLock(directory / "lock")
     try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        if not wait:
-            raise BuildFailed(
-                f"locking {directory.parent}",
-                f"another build is at work there: {_holder(directory)}",
-                "Wait for it, or build without --no-wait.",
-            ) from None
-        monitor.note(f"waiting for another build of this target: {_holder(directory)}")
-        with let_through():
-            lock.acquire()
+        directory.mkdir(parents=True, exist_ok=True)
+        _require_ours(directory)
+        _acquire(lock, directory, wait, monitor)
     except FileNotFoundError:
         return False
     if (directory / "lock").exists():
@@ -176,6 +166,23 @@ def _locked(stack: ExitStack, directory: Path, wait: bool, monitor: Monitor) -> 
         return True
     lock.release()
     return False
+
+
+def _acquire(lock: FileLock, directory: Path, wait: bool, monitor: Monitor) -> None:
+    try:
+        lock.acquire(timeout=0)
+        return
+    except Timeout:
+        holder = _holder(directory)
+    if not wait:
+        raise BuildFailed(
+            f"locking {directory.parent}",
+            f"another build is at work there: {holder}",
+            "Wait for it, or build without --no-wait.",
+        )
+    monitor.note(f"waiting for another build of this target: {holder}")
+    with let_through():
+        lock.acquire()
 
 
 def _holder(directory: Path) -> str:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import os
 import pwd
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rootfs_kit.errors import UsageError
@@ -33,6 +35,11 @@ def require_safe_target(target: Path, force: bool) -> None:
     It may where nothing is there, an empty directory, or a rootfs that rootfs-kit made; with `force`, any other
     directory but a system's, a home or a mount point.
     """
+    with _telling_of_rights(target):
+        _require_safe_directory(target, force)
+
+
+def _require_safe_directory(target: Path, force: bool) -> None:
     _require_a_plain_path(target)
     _require_no_system_directory(target)
     if not target.exists():
@@ -51,6 +58,11 @@ def require_safe_file(target: Path, force: bool) -> None:
 
     With `force`, in the place of any other file.
     """
+    with _telling_of_rights(target):
+        _require_safe_file(target, force)
+
+
+def _require_safe_file(target: Path, force: bool) -> None:
     _require_a_plain_path(target)
     if not target.exists():
         return
@@ -60,6 +72,16 @@ def require_safe_file(target: Path, force: bool) -> None:
         _refuse(target, "it is no regular file", "Name a file.")
     if not (force or _is_an_archive(target)):
         _refuse(target, "it is a file, and no archive", "Name another file; --force replaces it.")
+
+
+@contextmanager
+def _telling_of_rights(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except PermissionError as error:
+        raise UsageError(
+            f"looking at {target}", str(error.strerror), "Choose a place that this user may read and write."
+        ) from error
 
 
 def _is_an_archive(target: Path) -> bool:
@@ -105,11 +127,8 @@ def _mount_points_at_or_below(target: Path) -> list[str]:
 
 
 def _is_empty(target: Path) -> bool:
-    try:
-        with os.scandir(target) as listing:
-            return next(listing, None) is None
-    except PermissionError as error:
-        raise UsageError(f"looking at {target}", "this user may not read it", "Choose another directory.") from error
+    with os.scandir(target) as listing:
+        return next(listing, None) is None
 
 
 def _refuse(target: Path, found: str, hint: str) -> None:

@@ -39,9 +39,19 @@ class HostEngine:
         lay_files(plan.files, bench.scratch / "files")
         programs = fetch_missing(plan.tools, bench.cache, bench.scratch)
         bench.tree.mkdir()
+        temporary = _directory_for_temporary_files(bench.scratch)
         for command in plan.commands:
-            run(with_programs(with_tool_found(command, plan.tools), programs), bench.monitor, bench.log)
+            found = with_programs(with_tool_found(command, plan.tools), programs)
+            run(replace(found, environment={"TMPDIR": temporary, **command.environment}), bench.monitor, bench.log)
         return plan
+
+
+def _directory_for_temporary_files(scratch: Path) -> str:
+    """A place for the temporary files of programs: they go with the build, even if a program is killed."""
+    place = scratch / "temporary"
+    place.mkdir()
+    place.chmod(0o1777)
+    return str(place)
 
 
 def require_tools(plan: Plan) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,7 +37,7 @@ class SuiteOptions:
     def place(self) -> Path | None:
         """The directory or the archive that the rootfs is, links followed; None for what is not there."""
         place = parse_target(self.rootfs).path
-        return place.resolve() if place.exists() else None
+        return place.resolve() if os.path.exists(place) else None
 
 
 def options_of(namespace: argparse.Namespace) -> SuiteOptions:

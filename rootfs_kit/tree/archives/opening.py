@@ -47,7 +47,7 @@ def open_source(target: Target, arch: str | None, limits: Limits) -> DirectorySo
 
 def _container(path: Path, limits: Limits) -> Container:
     media = Media(Budget(shown(str(path)), limits))
-    source = DirectorySource(path) if path.is_dir() else _open_archive(path, media)
+    source = DirectorySource(path) if os.path.isdir(path) else _open_archive(path, media)
     return Container(RootfsTree(str(path), source), source, media)
 
 

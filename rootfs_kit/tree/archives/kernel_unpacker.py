@@ -59,7 +59,7 @@ class _KernelUnpacker:
             self._growth.put(place, member)
         elif kind == stat.S_IFLNK:
             self._clean(place, 0)
-            self._make_link(place, member)
+            self._growth.put(place, member)
         elif kind in SPECIAL:
             self._clean(place, kind)
             self._make_special(place, entry)
@@ -105,11 +105,6 @@ class _KernelUnpacker:
         if member.size or present is None or not stat.S_ISREG(present[0]):
             return member
         return member._replace(size=present[3], position=position_of(present))
-
-    def _make_link(self, place: Place, member: Member) -> None:
-        if not member.link:
-            raise Stray(place.path, "it is a link without a text")
-        self._growth.put(place, member)
 
     def _make_special(self, place: Place, entry: CpioEntry) -> None:
         if self._linked(place, entry):

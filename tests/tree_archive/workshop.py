@@ -132,7 +132,7 @@ def padded(data: bytes, to: int = 4) -> bytes:
 TRAILER = newc(b"TRAILER!!!", 0)
 
 
-def header(name: bytes, kind: bytes = b"0", size: int = 0, link: bytes = b"", **fields: bytes) -> bytes:
+def header(name: bytes, kind: bytes = b"0", size: int | bytes = 0, link: bytes = b"", **fields: bytes) -> bytes:
     """One header of a tar (ustar), by hand; `fields` are raw bytes at places of their own."""
     block = bytearray(512)
     places = {"mode": 100, "uid": 108, "gid": 116, "size": 124, "mtime": 136, "magic": 257, "rest": 386, "prefix": 345}
@@ -140,7 +140,7 @@ def header(name: bytes, kind: bytes = b"0", size: int = 0, link: bytes = b"", **
         "mode": b"0000644",
         "uid": b"0000000",
         "gid": b"0000000",
-        "size": b"%011o" % size,
+        "size": size if isinstance(size, bytes) else b"%011o" % size,
         "magic": b"ustar\x0000",
     }
     values |= {"mtime": b"%011o" % EPOCH, **fields}
@@ -256,3 +256,8 @@ def docker_save(archive: Path, output: Path, name: str) -> Path:
 def copy_of(root: Path, target: Path) -> Path:
     shutil.copytree(root, target, symlinks=True)
     return target
+
+
+def body_blocks(data: bytes) -> bytes:
+    """The content of a tar's member, filled up to whole blocks."""
+    return padded(data, 512)

@@ -140,12 +140,7 @@ class Growth:
         return here
 
     def put(self, place: Place, member: Member) -> None:
-        """Make what `member` says at `place`, where nothing is; or say again what the directory there is like.
-
-        Raises Stray for a link that symlink(2) refuses.
-        """
-        if stat.S_ISLNK(member.mode) and not member.link:
-            raise Stray(place.path, "it is a link without a text")
+        """Make what `member` says at `place`, where nothing is; or say again what the directory there is like."""
         row = self._row_of(member)
         self._set(place, row)
         if stat.S_ISDIR(row[0]) and place.path not in self.index.directories:
@@ -290,6 +285,12 @@ class _Looking:
 
 def _place_of(directory: str) -> Place:
     return Place(parent(directory), directory.rpartition("/")[2])
+
+
+def refuse_an_empty_link(place: Place, member: Member) -> None:
+    """Raise Stray for what symlink(2) refuses. The kernel, which does not ask itself, makes such links."""
+    if stat.S_ISLNK(member.mode) and not member.link:
+        raise Stray(place.path, "it is a link without a text")
 
 
 def position_of(row: Row | None) -> int:

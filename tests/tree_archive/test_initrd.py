@@ -58,23 +58,29 @@ def test_one_archive_in_two_compressed_streams_is_refused_as_the_kernel_refuses_
         opened(tmp_path, gzip.compress(whole[:600]) + gzip.compress(whole[600:]))
 
 
-@pytest.mark.parametrize(
-    ("data", "said"),
-    [
-        (archive(newc(b"a", FILE)) + b"\0" + archive(newc(b"b", FILE)), "multiple of four"),
-        (archive(newc(b"a", FILE)) + b"junk", "neither a cpio archive nor a compression"),
-        (gzip.compress(archive(newc(b"a", FILE)) + b"junk"), "something that is no cpio"),
-        (archive(newc(b"a", FILE)) + b"\x02\x21\x4c\x18" + b"data", "cannot read lz4"),
-        (
-            newc(b"a", FILE) + newc(b"b", FILE).replace(b"070701", b"070707"),
-            "format of cpio that the kernel does not take",
-        ),
-        (newc(b"a", FILE) + newc(b"b", FILE).replace(b"070701", b"070703"), "header at byte 112 is damaged"),
-        (newc(b"a", FILE) + newc(b"b", FILE).replace(b"000081A4", b"00008 A4"), "header at byte 112 is damaged"),
-        (newc(b"a", FILE, name_size=1), "does not end"),
-        (newc(b"a", FILE, b"abc", magic=b"070702", checksum=295), "checksum of the content is wrong"),
-    ],
-)
+DAMAGES = {
+    "an archive at no multiple of four": (
+        archive(newc(b"a", FILE)) + b"\0" + archive(newc(b"b", FILE)),
+        "multiple of four",
+    ),
+    "junk between archives": (archive(newc(b"a", FILE)) + b"junk", "neither a cpio archive nor a compression"),
+    "junk in a stream": (gzip.compress(archive(newc(b"a", FILE)) + b"junk", mtime=0), "something that is no cpio"),
+    "lz4": (archive(newc(b"a", FILE)) + b"\x04\x22\x4d\x18data", "cannot read lz4"),
+    "an old format": (
+        newc(b"a", FILE) + newc(b"b", FILE).replace(b"070701", b"070707"),
+        "that the kernel does not take",
+    ),
+    "no magic": (newc(b"a", FILE) + newc(b"b", FILE).replace(b"070701", b"070703"), "header at byte 112 is damaged"),
+    "a bad number": (
+        newc(b"a", FILE) + newc(b"b", FILE).replace(b"000081A4", b"00008 A4"),
+        "header at byte 112 is damaged",
+    ),
+    "a name without an end": (newc(b"a", FILE, name_size=1), "does not end"),
+    "a wrong checksum": (newc(b"a", FILE, b"abc", magic=b"070702", checksum=295), "checksum of the content is wrong"),
+}
+
+
+@pytest.mark.parametrize(("data", "said"), DAMAGES.values(), ids=DAMAGES)
 def test_damage_is_told(tmp_path: Path, data: bytes, said: str) -> None:
     with pytest.raises(BadArchive, match=said):
         opened(tmp_path, data)

@@ -16,7 +16,7 @@ import pytest
 from rootfs_kit.suite.verdict import State, Verdict
 from tests.cli.conftest import PACKAGE_PARENT, Run, clean_environment, spawn
 from tests.support.requirements import needs_docker, needs_program, needs_root
-from tests.support.trees import agent_init_guest, systemd_guest
+from tests.support.trees import initrd, systemd_initrd
 from tests.support.verdicts import caught, judged
 from tests.tree_archive.workshop import CAPABILITY, Image, compressed, cpio, docker_save, layout, tar
 
@@ -51,23 +51,14 @@ FORMS = [
 ]
 
 
-def guest(root: Path, make: Callable[[Path], Path]) -> Path:
-    """A good guest that is an initrd as well: /init, and a console (the kernel makes neither)."""
-    root.mkdir()
-    make(root)
-    (root / "init").symlink_to("sbin/init")
-    os.mknod(root / "dev/console", 0o20600, os.makedev(5, 1))
-    return root
-
-
 def outcome(verdict: Verdict) -> dict[str, tuple]:
     return {result.nodeid: (result.state, result.reason, result.findings) for result in verdict.results}
 
 
 @pytest.mark.parametrize("pack", FORMS)
-@pytest.mark.parametrize("make", [systemd_guest, agent_init_guest])
+@pytest.mark.parametrize("make", [systemd_initrd, initrd])
 def test_good_guest_is_good_in_every_form(tmp_path: Path, make: Callable[[Path], Path], pack: Packer) -> None:
-    root = guest(tmp_path / "root", make)
+    root = make(tmp_path / "root")
     packed = pack(root, tmp_path)
     features = ("initrd",) if pack is as_initrd else ()
     verdict, wanted = judged(packed, features=features), judged(root, features=features)
@@ -78,7 +69,7 @@ def test_good_guest_is_good_in_every_form(tmp_path: Path, make: Callable[[Path],
 
 @pytest.mark.parametrize("pack", FORMS)
 def test_defects_are_found_in_every_form(tmp_path: Path, pack: Packer) -> None:
-    root = guest(tmp_path / "root", systemd_guest)
+    root = systemd_initrd(tmp_path / "root")
     (root / "usr/bin/kata-agent").chmod(0o644)
     (root / "tmp").chmod(0o755)
     shutil.rmtree(root / "proc")
@@ -91,14 +82,14 @@ def test_defects_are_found_in_every_form(tmp_path: Path, pack: Packer) -> None:
 
 
 def test_cpio_is_an_initrd_and_a_tar_is_none(tmp_path: Path) -> None:
-    root = guest(tmp_path / "root", agent_init_guest)
+    root = initrd(tmp_path / "root")
     assert "initrd" in judged(as_initrd(root, tmp_path)).profile.features
     assert "initrd" not in judged(as_tar(root, tmp_path)).profile.features
 
 
 def test_rights_of_files_are_judged_without_root(tmp_path: Path) -> None:
     """As nobody, who could read neither the directory nor the agent in it."""
-    root = guest(tmp_path / "root", agent_init_guest)
+    root = initrd(tmp_path / "root")
     (root / "root").mkdir(mode=0o700)
     (root / "etc/secret").write_text("secret")
     (root / "etc/secret").chmod(0o600)
@@ -127,7 +118,7 @@ def test_rights_of_files_are_judged_without_root(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("pack", FORMS)
 def test_commands_take_every_form(spawn: Run, tmp_path: Path, pack: Packer) -> None:
-    root = guest(tmp_path / "root", agent_init_guest)
+    root = initrd(tmp_path / "root")
     target = str(pack(root, tmp_path)).replace(f"{tmp_path}/", "./")
     checked = spawn("check", target)
     assert (checked.status, checked.err) == (0, ""), checked.out
@@ -149,7 +140,7 @@ def test_commands_take_every_form(spawn: Run, tmp_path: Path, pack: Packer) -> N
 
 
 def test_bounds_and_machine_are_options(spawn: Run, tmp_path: Path) -> None:
-    root = guest(tmp_path / "root", agent_init_guest)
+    root = initrd(tmp_path / "root")
     packed = as_initrd(root, tmp_path)
     assert "unpacks to more than" in spawn("check", str(packed), "--max-size", "10 kB").err
     assert spawn("check", str(packed), "--max-size", "1 GiB").status == 0
@@ -176,7 +167,7 @@ def test_bounds_and_machine_are_options(spawn: Run, tmp_path: Path) -> None:
 
 
 def test_reports_are_not_written_over_the_archive(spawn: Run, tmp_path: Path) -> None:
-    root = guest(tmp_path / "root", agent_init_guest)
+    root = initrd(tmp_path / "root")
     packed = as_tar(root, tmp_path).rename(tmp_path / "guest.json")
     before = packed.read_bytes()
     done = subprocess.run(

@@ -29,10 +29,18 @@ def refuse_unsafe(options: SuiteOptions, config: pytest.Config) -> None:
         if path.resolve().is_relative_to(place):
             raise UsageError(f"preparing to judge {options.rootfs}", f"{name} is inside the rootfs: {path}", SAFE_FORM)
     for name, path in _what_is_written(options, config):
-        if path.resolve().is_relative_to(place):
-            raise UsageError(
-                f"preparing to judge {options.rootfs}", f"{name} would be written into it: {path}", SAFE_FORM
-            )
+        _refuse_to_write(options, name, path)
+
+
+def refuse_a_report_inside(options: SuiteOptions) -> None:
+    """Raise UsageError for a report that would be written into the rootfs, or over the archive that it is."""
+    if options.report is not None:
+        _refuse_to_write(options, "the report", options.report)
+
+
+def _refuse_to_write(options: SuiteOptions, name: str, path: Path) -> None:
+    if options.place is not None and path.resolve().is_relative_to(options.place):
+        raise UsageError(f"preparing to judge {options.rootfs}", f"{name} would be written into it: {path}", SAFE_FORM)
 
 
 def refuse_the_host(options: SuiteOptions) -> None:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from rootfs_kit import pytest_plugin
-from rootfs_kit.suite.guard import HERMETIC_INI, refuse_the_host
+from rootfs_kit.suite.guard import HERMETIC_INI, refuse_a_report_inside, refuse_the_host
 from rootfs_kit.suite.options import SuiteOptions
 from rootfs_kit.suite.recorder import RECORDER
 from rootfs_kit.suite.subject import PREPARED, Subject, open_subject
@@ -51,8 +51,10 @@ def judge(rootfs: str | os.PathLike[str], options: JudgeOptions | None = None) -
 
     Raises UsageError for a rootfs, profile or expectation that cannot be used.
     """
-    wanted = SuiteOptions(os.fspath(rootfs), **{**vars(options or JudgeOptions()), "report": None})
+    wanted = SuiteOptions(os.fspath(rootfs), **vars(options or JudgeOptions()))
     refuse_the_host(wanted)
+    refuse_a_report_inside(wanted)
+    wanted = replace(wanted, report=None)
     run = Run(open_subject(wanted, rootdir=None))
     with _undisturbed():
         pytest.main(_arguments(wanted), plugins=[pytest_plugin, run])

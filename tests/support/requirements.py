@@ -79,3 +79,17 @@ def _answers(uri: str) -> bool:
             return True
     except (urllib.error.URLError, OSError, ValueError):
         return False
+
+
+def needs_docker() -> pytest.MarkDecorator:
+    """Skip unless a Docker Engine answers."""
+    return pytest.mark.skipif(not _docker_answers(), reason="needs a Docker Engine that answers")
+
+
+@cache
+def _docker_answers() -> bool:
+    import subprocess
+
+    if shutil.which("docker") is None:
+        return False
+    return subprocess.run(["docker", "info"], capture_output=True, timeout=30, check=False).returncode == 0

@@ -18,6 +18,9 @@ from rootfs_kit.tree.paths import MAX_LINKS, join, parent, shown
 
 IMPLICIT: Row = (DIRECTORY_MODE, 0, 0, 0, 0.0, None)
 """What a directory is that no entry describes: root's, mode 0755."""
+LINK_MODE = stat.S_IFLNK | 0o777
+"""Of every symlink, whatever was recorded (symlink(7))."""
+LONGEST_PATH = 4096
 LONGEST_NAME = 255
 """NAME_MAX of every file system that a guest's root is on."""
 ROW_BYTES = 200
@@ -87,7 +90,7 @@ class Growth:
         if directory not in self.index.directories:
             known = self._entered.get(directory)
             if known is None:
-                known = self._entered[directory] = self._enter(directory, manner)
+                known = self._entered[directory] = self._enter_for(directory, name, manner)
             directory = known
         if len(name) > LONGEST_NAME // 4 and len(os.fsencode(name)) > LONGEST_NAME:
             raise Stray(join(directory, name), f"its name is longer than {LONGEST_NAME} bytes")
@@ -105,6 +108,12 @@ class Growth:
             return Place(self._enter(above, _Looking()), name)
         except Stray:
             return None
+
+    def _enter_for(self, path: str, name: str, manner: Manner) -> str:
+        try:
+            return self._enter(path, manner)
+        except Stray as stray:
+            raise Stray(join(stray.path, name), stray.why) from stray
 
     def _enter(self, path: str, manner: Manner) -> str:
         """The directory that `path` leads to, with every link followed inside the root (path_resolution(7))."""
@@ -205,7 +214,8 @@ class Growth:
         self.index.lost[path] = why
 
     def finish(self) -> Index:
-        """The index, with files of several names counted."""
+        """The index, with files of several names counted, and what is unknown told where a lookup ends."""
+        self.index.unreadable = {self._first_missing(path): why for path, why in self.index.unreadable.items()}
         for position, names in self._names.items():
             alive = list(self._alive(dict.fromkeys(names), position))
             if len(alive) > 1:
@@ -214,6 +224,18 @@ class Growth:
                         place, (*self.index.directories[place.directory][place.name][:5], (len(alive), 0, position))
                     )
         return self.index
+
+    def _first_missing(self, path: str) -> str:
+        """The first of the directories above `path` that is not there, or `path` itself."""
+        here = "/"
+        for part in path.split("/")[1:] if len(path) <= LONGEST_PATH else ():
+            rows = self.index.directories.get(here)
+            if rows is None:
+                break
+            here = join(here, part)
+            if part not in rows:
+                return here
+        return path
 
     def _alive(self, names: Iterable[Place], position: int) -> Iterator[Place]:
         """Those of the names that still are names of the content at `position`."""
@@ -239,6 +261,7 @@ class Growth:
         elif stat.S_ISLNK(mode):
             extra = member.link or ""
             size = len(os.fsencode(extra))
+            mode = LINK_MODE
         elif member.device is not None:
             extra = member.device
         return (share(mode, mode), share(uid, uid), share(gid, gid), size, self._times.setdefault(time, time), extra)
@@ -262,6 +285,12 @@ class _Looking:
 
 def _place_of(directory: str) -> Place:
     return Place(parent(directory), directory.rpartition("/")[2])
+
+
+def refuse_an_empty_link(place: Place, member: Member) -> None:
+    """Raise Stray for what symlink(2) refuses. The kernel, which does not ask itself, makes such links."""
+    if stat.S_ISLNK(member.mode) and not member.link:
+        raise Stray(place.path, "it is a link without a text")
 
 
 def position_of(row: Row | None) -> int:

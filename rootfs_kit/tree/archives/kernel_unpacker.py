@@ -51,6 +51,8 @@ class _KernelUnpacker:
             raise Stray("", entry.why_lost)
         place = self._growth.place(normalise(member.name), self)
         kind = stat.S_IFMT(member.mode)
+        if member.name.endswith("/") and kind != stat.S_IFDIR:
+            raise Stray(place.path, "its name ends as that of a directory, and it is none")
         if kind == stat.S_IFREG:
             self._clean(place, kind)
             self._make_file(place, entry)
@@ -59,7 +61,7 @@ class _KernelUnpacker:
             self._growth.put(place, member)
         elif kind == stat.S_IFLNK:
             self._clean(place, 0)
-            self._make_link(place, member)
+            self._growth.put(place, member)
         elif kind in SPECIAL:
             self._clean(place, kind)
             self._make_special(place, entry)
@@ -77,6 +79,11 @@ class _KernelUnpacker:
 
     def _make_file(self, place: Place, entry: CpioEntry) -> None:
         if self._linked(place, entry):
+            present = self._growth.row(place)
+            if present is not None and not stat.S_ISREG(present[0]):
+                # open(2) now follows a link or waits for a FIFO.
+                self._growth.note_unknown(place.path, f"{shown(entry.member.name)} is a hard link to what is no file")
+                return
             # The names have one content, whichever of them brings it; owner and mode are the last one's.
             self._growth.rewrite(place, self._keeping_content(place, entry.member))
         elif self._growth.row(place) is not None:
@@ -102,14 +109,9 @@ class _KernelUnpacker:
 
     def _keeping_content(self, place: Place, member: Member) -> Member:
         present = self._growth.row(place)
-        if member.size or present is None or not stat.S_ISREG(present[0]):
+        if member.size or present is None:
             return member
         return member._replace(size=present[3], position=position_of(present))
-
-    def _make_link(self, place: Place, member: Member) -> None:
-        if not member.link:
-            raise Stray(place.path, "it is a link without a text")
-        self._growth.put(place, member)
 
     def _make_special(self, place: Place, entry: CpioEntry) -> None:
         if self._linked(place, entry):

@@ -90,9 +90,14 @@ def _joined(first: Stream, codec: Codec, part: Slice, media: Media) -> Slice:
 
 
 def _checked(part: Slice, name: str, wrapping: str) -> Slice:
-    if not is_tar(part.read_at(0, BLOCK)):
+    if not is_tar(part.read_at(0, BLOCK)) and not _is_empty_tar(part):
         raise BadArchive(f"reading {name}", f"it is {wrapping}{_what_it_is(part)}", HINT)
     return part
+
+
+def _is_empty_tar(part: Slice) -> bool:
+    """Nothing but the end-of-archive marker; an image of a disk may begin with zeros too."""
+    return part.size >= 2 * BLOCK and after_zeros(part, 0) == part.size
 
 
 def _what_it_is(part: Slice) -> str:

@@ -45,8 +45,8 @@ WITHOUT_DATA = frozenset((HARD_LINK, SYMLINK, b"3", b"4", DIRECTORY, b"6"))
 
 
 def is_tar(start: bytes) -> bool:
-    """Whether these first bytes (a block) begin a tar: a header whose checksum is right, or the end of an empty one."""
-    return len(start) >= BLOCK and (start[:BLOCK] == ZEROS or _checksum_is_right(start[:BLOCK]))
+    """Whether these first bytes (a block) are a header whose checksum is right."""
+    return len(start) >= BLOCK and _checksum_is_right(start[:BLOCK])
 
 
 def read_tar(part: Slice, budget: Budget) -> Iterator[Member]:

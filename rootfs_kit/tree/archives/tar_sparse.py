@@ -50,7 +50,7 @@ def pax_map(records: Records, part: Slice, offset: int, doing: str) -> tuple[tup
     """The pieces that the pax records, or the beginning of the data itself, tell of; and where the data begins."""
     if records.get("GNU.sparse.major") == b"1":
         return _map_before_the_data(part, offset, doing)
-    numbers = [_decimal(text, doing) for text in records["GNU.sparse.map"].split(b",") if text]
+    numbers = [_decimal(text, doing) for text in records.get("GNU.sparse.map", b"").split(b",")]
     return _paired(numbers, doing), offset
 
 

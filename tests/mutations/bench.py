@@ -1,7 +1,8 @@
-"""Breaks a good tree in one way after another, and judges what is left: `python -m tests.mutations.bench NAME ROOT`.
+"""Breaks a good tree in one way after another, and judges what is left.
 
 Each mutation works on an overlayfs of its own (kernel Documentation/filesystems/overlayfs.rst), so that the good tree
-stays good and nothing is copied. This is a process of its own, with mounts of its own: whatever ends it, they go too.
+stays good and nothing is copied. It is done in processes with mounts of their own, `python -m tests.mutations.bench
+NAME ROOT PART PARTS`: whatever ends them, the mounts go too.
 """
 
 from __future__ import annotations
@@ -32,23 +33,34 @@ class Outcome:
     found: list[list[str]]
 
 
-def measure(tree: GoodTree, root: Path) -> Outcome:
-    """Run the bench in a process of its own on the good tree that was made at `root`."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.mutations.bench", tree.name, str(root)],
-        cwd=Path(__file__).parents[2], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=True,
+def measure(tree: GoodTree) -> Outcome:
+    """Make the good tree, and run the bench on it, in as many processes as there are processors."""
+    root = tree.make()
+    parts = min(4, os.cpu_count() or 1)
+    benches = [_start(tree, root, part, parts) for part in range(parts)]
+    answers = [json.loads(bench.communicate()[0] or "null") for bench in benches]
+    assert all(bench.returncode == 0 for bench in benches), f"a bench of {tree.name} failed: its errors are above"
+    alarms = sorted({alarm for answer in answers for alarm in answer["false_alarms"]})
+    found = {int(number): names for answer in answers for number, names in answer["found"].items()}
+    return Outcome(alarms, [found[number] for number in range(len(tree.mutations))])
+
+
+def _start(tree: GoodTree, root: Path, part: int, parts: int) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.mutations.bench", tree.name, str(root), str(part), str(parts)],
+        cwd=Path(__file__).parents[2], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
-    return Outcome(**json.loads(done.stdout))
 
 
-def main(name: str, root: Path) -> None:
+def main(name: str, root: Path, part: int, parts: int) -> None:
+    """Judge every `parts`-th mutation, from `part` on, and print what was found as JSON."""
     tree = next(tree for tree in GOOD_TREES if tree.name == name)
     enter_private_mounts()
     with tempfile.TemporaryDirectory(prefix="rootfs-kit-bench-") as directory, tmpfs(Path(directory), ROOM):
         place = Path(directory)
         asked = dict.fromkeys(mutation.features for mutation in tree.mutations)
         whole = {features: _judge(tree, root, place, features) for features in asked}
-        found = [_broken(tree, root, place, number) for number in range(len(tree.mutations))]
+        found = {number: _broken(tree, root, place, number) for number in range(part, len(tree.mutations), parts)}
     alarms = sorted({alarm for alarms in whole.values() for alarm in alarms})
     json.dump({"false_alarms": alarms, "found": found}, sys.stdout)
 
@@ -85,4 +97,4 @@ def _layer_above(root: Path, place: Path) -> Iterator[Path]:
 
 if __name__ == "__main__":
     os.umask(0o022)
-    main(sys.argv[1], Path(sys.argv[2]))
+    main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))

@@ -76,7 +76,17 @@ def _broken(tree: GoodTree, root: Path, place: Path, number: int) -> list[str]:
 
 
 def _judge(tree: GoodTree, root: Path, place: Path, features: tuple[str, ...]) -> list[str]:
-    return sorted(caught(judged(root, tree.profile, (*tree.features, *features))))
+    rootfs = _packed(root, place / "initrd.cpio") if tree.packed else root
+    return sorted(caught(judged(rootfs, tree.profile, (*tree.features, *features))))
+
+
+def _packed(root: Path, archive: Path) -> Path:
+    """The tree in the form that the kernel unpacks: cpio's newc."""
+    names = subprocess.run(["find", ".", "-print0"], cwd=root, stdout=subprocess.PIPE, check=True).stdout
+    with archive.open("wb") as output:
+        pack = ["cpio", "--null", "--create", "--format=newc", "--quiet"]
+        subprocess.run(pack, cwd=root, input=names, stdout=output, check=True)
+    return archive
 
 
 @contextmanager

@@ -170,7 +170,6 @@ MUTATIONS = [
     Mutation("a backup of shadow", "PKG-03", written("etc/shadow-", "root:*:\n")),
     Mutation("made from an image of docker", "PKG-03", written(".dockerenv", "x")),
     Mutation("half configured", "PKG-05", written("var/lib/dpkg/status", "Package: chrony\nStatus: install ok half-configured\nVersion: 4\n")),
-    Mutation("an ended release", "PKG-04", replaced("usr/lib/os-release", "VERSION_CODENAME=trixie", "SUPPORT_END=2024-06-30\nVERSION_CODENAME=trixie")),
     Mutation("the manifest lists no iptables", "PKG-01", replaced("var/lib/osbuilder/manifest.json", '"name": "iptables"', '"name": "nftables"')),
     Mutation("an extra package was lost", "PKG-02", replaced("var/lib/osbuilder/manifest.json", '"extra": []', '"extra": ["strace"]')),
     Mutation("a link into the build directory", "REP-01", linked("etc/ssl/cert.pem", "/home/ci/rootfs/etc/ssl/certs/ca.crt")),

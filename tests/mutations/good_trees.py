@@ -10,13 +10,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 from rootfs_kit import manifest
 from rootfs_kit.axes import InitMode
-from rootfs_kit.distro import Distro, PackageRules, Release
+from rootfs_kit.distro import Distro, find_distro
 from rootfs_kit.guest import finish, furnish
 from rootfs_kit.guest.agent import resolve_agent
 from rootfs_kit.monitor import SilentMonitor
@@ -35,17 +35,11 @@ MACHINE = os.uname().machine
 EPOCH = 1_700_000_000
 SECONDS = 900
 ALPINE = "alpine-minirootfs-3.20.3-x86_64.tar.gz"
-# What Alpine's minirootfs lacks and a guest needs; the mirrors are not at hand, so programs stand in for the packages.
-ALPINE_PACKAGES = {
-    "bash": ("bin/bash",),
-    "chrony": ("usr/sbin/chronyd",),
-    "cryptsetup": ("sbin/cryptsetup",),
-    "e2fsprogs": ("sbin/mkfs.ext4",),
-    "ip6tables": ("sbin/ip6tables-save", "sbin/ip6tables-restore"),
-    "iptables": ("sbin/iptables-save", "sbin/iptables-restore"),
-    "kmod": (),
-    "libseccomp": (),
-}
+# What Alpine's minirootfs lacks and a guest needs; its mirrors are not at hand, so that programs stand in.
+ALPINE_PROGRAMS = (
+    "bin/bash", "usr/sbin/chronyd", "sbin/cryptsetup", "sbin/mkfs.ext4", "sbin/ip6tables-save",
+    "sbin/ip6tables-restore", "sbin/iptables-save", "sbin/iptables-restore",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -105,38 +99,32 @@ def alpine_guest() -> Path:
     root = _workplace() / "alpine"
     root.mkdir()
     subprocess.run(["tar", "-C", str(root), "-xf", str(archive)], check=True)
-    _stand_in_for_packages(root)
+    distro, monitor = find_distro("alpine"), SilentMonitor()
+    _stand_in_for_packages(root, distro)
     request = BuildRequest(
-        root, "alpine", agent_init=True, agent_bin=stand_in_agent(), arch=MACHINE, source_date_epoch=EPOCH
+        root,
+        "alpine",
+        agent_init=True,
+        agent_bin=stand_in_agent(),
+        arch=MACHINE,
+        os_version="3.20",
+        source_date_epoch=EPOCH,
     )
-    agent, distro, monitor = resolve_agent(request), _alpine(), SilentMonitor()
+    agent = resolve_agent(request)
     with RootfsEditor(root) as editor:
         furnish(editor, request, agent, distro, monitor)
         manifest.write(editor, request, agent, distro, None)
-        finish(editor, request, distro, monitor)
+        finish(editor, request, replace(distro, databases=()), monitor)
     return root
 
 
-def _stand_in_for_packages(root: Path) -> None:
-    for path in (path for paths in ALPINE_PACKAGES.values() for path in paths):
+def _stand_in_for_packages(root: Path, distro: Distro) -> None:
+    for path in ALPINE_PROGRAMS:
         trees.program(root, path, static_program())
     trees.write(root, "etc/mke2fs.conf", "[defaults]\n")
+    names = {*distro.packages.base, *distro.packages.init.get(InitMode.AGENT, ()), "libseccomp"}
     with (root / "lib/apk/db/installed").open("a") as database:
-        database.writelines(f"P:{name}\nV:1-r0\nA:{MACHINE}\n\n" for name in ALPINE_PACKAGES)
-
-
-def _alpine() -> Distro:
-    return Distro(
-        name="alpine",
-        title="Alpine Linux",
-        directory=Path("/nowhere"),
-        backend="apk",
-        default_version="3.20",
-        releases=(Release("3.20", "3.20"),),
-        init_modes=(InitMode.AGENT,),
-        architectures={MACHINE: MACHINE},
-        packages=PackageRules(base=("bash", "iptables")),
-    )
+        database.writelines(f"P:{name}\nV:1-r0\nA:{MACHINE}\n\n" for name in sorted(names))
 
 
 @cache
@@ -156,5 +144,5 @@ GOOD_TREES = (
     GoodTree("Debian, laden", laden_guest, "systemd", debian_laden.MUTATIONS, ("confidential", "modules", "policy")),
     GoodTree("Alpine, agent-init", alpine_guest, "agent-init", alpine.MUTATIONS),
     GoodTree("Overlay", new_overlay, "systemd,overlay", overlay.MUTATIONS),
-    GoodTree("Initrd", alpine_guest, "agent-init", initrd.MUTATIONS, ("initrd",)),
+    GoodTree("Initrd", alpine_guest, "agent-init", initrd.MUTATIONS, packed=True),
 )

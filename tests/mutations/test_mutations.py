@@ -20,7 +20,7 @@ ENOUGH = 120
 NOT_IN_A_TREE = {"LAY-01", "AGT-05", "SIZ-01", *(f"EXP-0{number}" for number in range(1, 8))}
 
 MEASURED = [
-    pytest.mark.slow, pytest.mark.network, needs_root(), needs_overlayfs(), needs_program("cc", "depmod", "zstd"),
+    pytest.mark.slow, pytest.mark.network, needs_root(), needs_overlayfs(), needs_program("cc", "cpio", "depmod", "zstd"),
 ]  # fmt: skip
 
 
@@ -53,7 +53,7 @@ def test_mutation_is_caught_by_its_check(tree: GoodTree, number: int) -> None:
 @pytest.mark.network
 @needs_root()
 @needs_overlayfs()
-@needs_program("cc", "depmod", "zstd")
+@needs_program("cc", "cpio", "depmod", "zstd")
 def test_the_document_says_what_came_out() -> None:
     outcomes = {tree.name: outcome_of(tree.name) for tree in GOOD_TREES}
     assert TRUST.read_text() == render(outcomes), "run: python -m tests.mutations docs/trust.md"

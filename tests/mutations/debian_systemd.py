@@ -132,6 +132,13 @@ MUTATIONS = [
     Mutation("Debian's pool", "TIM-02", appended(CHRONY, "pool 2.debian.pool.ntp.org iburst\n")),
     Mutation("Ubuntu's sources.d", "TIM-02", written("etc/chrony/sources.d/ubuntu.sources", "pool 1.ntp.ubuntu.com iburst\n")),
     Mutation("a server in conf.d", "TIM-02", written("etc/chrony/conf.d/site.conf", "server 10.0.0.123\n")),
+    Mutation(
+        "timesyncd is installed too", "TIM-02",
+        both(
+            written(f"{SYSTEM}/systemd-timesyncd.service", "[Service]\nExecStart=/usr/lib/systemd/systemd-timesyncd\n"),
+            linked(f"{ETC}/sysinit.target.wants/systemd-timesyncd.service", f"/{SYSTEM}/systemd-timesyncd.service"),
+        ),
+    ),
     Mutation("no ConditionPathExists", "TIM-03", replaced(f"{ETC}/chrony.service.d/10-kata.conf", "ConditionPathExists=/dev/ptp0", "")),
     Mutation(
         "the unit insists on its directory", "TIM-03",

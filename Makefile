@@ -5,7 +5,7 @@ QUICKSTART ?= quickstart
 BIN := $(VENV)/bin
 ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: quickstart test test-fast lint wheel-test docs clean
+.PHONY: quickstart test test-fast lint wheel-test docs trust clean
 
 quickstart: $(VENV)/installed
 	@scripts/quickstart $(BIN)/rootfs-kit $(QUICKSTART)
@@ -28,6 +28,10 @@ wheel-test: $(VENV)/installed
 # docs/checks.md is generated from the checks themselves.
 docs: $(VENV)/installed
 	$(BIN)/python -m rootfs_kit.suite.catalogue docs/checks.md
+
+# Real guests, broken in some three hundred ways: minutes, as root, with Debian's archive.
+trust: $(VENV)/installed
+	$(BIN)/python -m tests.mutations docs/trust.md
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

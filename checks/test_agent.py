@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rootfs_kit.axes import Content
-from rootfs_kit.suite.anatomy import INIT, find_agent, identity, manifest
+from rootfs_kit.suite.anatomy import INIT, InitProgram, find_agent, identity, init_program, manifest
 from rootfs_kit.suite.check import AGENT_INIT, ERROR, FULL, SYSTEMD, WARN, Finding, check, report, require
 from rootfs_kit.suite.profile import Profile
 from rootfs_kit.tree import RootfsFile, RootfsTree
@@ -177,6 +177,7 @@ def test_there_is_one_agent(rootfs: RootfsTree, profile: Profile) -> None:
     written = manifest(rootfs)
     name = written.agent_name if written else "kata-agent"
     places = [f"{directory}/{name}" for directory in ("/usr/bin", "/bin", "/usr/sbin", "/sbin", "/usr/local/bin")]
+    places += [INIT] if init_program(rootfs) is InitProgram.AGENT else []
     digests = {
         rootfs.resolve(place).final: rootfs.file(place).sha256() for place in places if rootfs.file(place).is_file
     }

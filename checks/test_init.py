@@ -166,7 +166,7 @@ def test_overlay_leads_init_to_systemd(rootfs: RootfsTree) -> None:
 
     systemd itself comes from the base, so the link dangles here; it must name where systemd will be.
     """
-    for path in ("/init", INIT):
+    for path in ("/init", INIT, "/usr/sbin/init"):
         if rootfs.lstat(path) is None:
             continue
         resolution = rootfs.resolve(path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from rootfs_kit.errors import CouldNotLook
@@ -11,6 +13,7 @@ from rootfs_kit.tree import Entry, Kind, RootfsTree
 
 MERGED = ("/bin", "/sbin", "/lib")
 MULTILIB = ("/lib32", "/lib64", "/libx32")
+NUMBER = re.compile(r"[0-9]{1,10}")
 AGENT = "/usr/bin/kata-agent"  # AGT-01 is about its mode
 INITRD_DEVICES = [("/dev/console", (5, 1)), ("/dev/null", (1, 3))]
 PLACES_OF_PROGRAMS = ("/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/lib", "/lib", "/usr/libexec")
@@ -285,7 +288,7 @@ def test_every_owner_is_known(rootfs: RootfsTree, who: str, database: str) -> No
 def _numbers_in(rootfs: RootfsTree, database: str) -> set[int]:
     """Root's number, and those of the database."""
     fields = (line.split(":") for line in rootfs.file(database).read_text().splitlines())
-    return {0} | {int(line[2]) for line in fields if len(line) > 2 and line[2].isdecimal()}
+    return {0} | {int(line[2]) for line in fields if len(line) > 2 and NUMBER.fullmatch(line[2])}
 
 
 @check(

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from rootfs_kit.axes import InitMode
 from rootfs_kit.suite.anatomy import AGENT_DIRECTORIES, InitProgram, find_agent, init_program
 from rootfs_kit.suite.check import FULL, WARN, Finding, check, report, require
+from rootfs_kit.suite.profile import Profile
 from rootfs_kit.suite.summary_document import SUMMARY, NoSummary, field, read_summary
 from rootfs_kit.tree import RootfsTree
 from rootfs_kit.tree.machines import rootfs_machine
@@ -148,10 +150,11 @@ def test_osbuilder_yaml_names_the_agent(rootfs: RootfsTree) -> None:
 
 
 @check("INI-02", severity=WARN, source="osbuilder/scripts/lib.sh:157-219 (agent-is-init-daemon)")
-def test_osbuilder_yaml_names_the_init_mode(rootfs: RootfsTree) -> None:
+def test_osbuilder_yaml_names_the_init_mode(rootfs: RootfsTree, profile: Profile) -> None:
     """Guards against a summary whose agent-is-init-daemon is not what /sbin/init is."""
     stated = field(the_summary(rootfs), "agent.agent-is-init-daemon")
     actual = {
+        InitProgram.NONE: "no" if profile.init is InitMode.SYSTEMD else "yes",  # an overlay: init is the base's
         InitProgram.SYSTEMD: "no",
         InitProgram.NVRC: "no",
         InitProgram.AGENT: "yes",

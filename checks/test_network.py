@@ -19,7 +19,9 @@ PROXY_FILES = (
     "/etc/wgetrc", "/etc/yum.conf", "/root/.bashrc", "/root/.curlrc", "/root/.profile", "/root/.wgetrc",
 )  # fmt: skip
 PROXY_DIRECTORIES = ("/etc/apt/apt.conf.d", "/etc/environment.d", "/etc/profile.d", "/etc/systemd/system.conf.d")
-PROXY = re.compile(r"^\s*(?!#|//)[^#]*?\b(?:https?_proxy|proxy|Acquire::https?::Proxy)\b[\s=\"']*\w+://", re.I | re.M)
+PROXY = re.compile(
+    r"^[ \t]*(?!#|//)[^#\n]*?\b(?:https?_proxy|proxy|Acquire::https?::Proxy)\b[\s=\"']*\w+://", re.I | re.M
+)
 NEUTRAL_HOSTNAMES = {"localhost", "localhost.localdomain", "kata", "kata-guest", "(none)", "alpine"}
 NEUTRAL_HOSTS = {
     "localhost", "localhost.localdomain", "localhost4", "localhost4.localdomain4", "localhost6",

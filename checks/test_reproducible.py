@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-import socket
 from collections.abc import Iterator
-from pathlib import Path
 
 from rootfs_kit.suite.anatomy import manifest
 from rootfs_kit.suite.check import FULL, WARN, Finding, check, report
+from rootfs_kit.suite.environment import name_of_this_machine, place_here
 from rootfs_kit.tree import RootfsTree
 
 # Places of build machines; a link that leads there, or a line that names one, came from a build.
@@ -66,7 +65,7 @@ def test_no_link_leads_to_the_build_machine(rootfs: RootfsTree) -> None:
 
 
 def _leads_to_a_builder(target: str, name: str) -> bool:
-    return target.startswith((*HOMES, f"{Path(name).absolute()}/"))
+    return target.startswith((*HOMES, f"{place_here(name)}/"))
 
 
 @check(
@@ -82,7 +81,7 @@ def test_configuration_names_no_build_machine(rootfs: RootfsTree) -> None:
     well-known build services.
     """
     places = tuple(place.encode() for place in BUILD_PLACES) + _own_place(rootfs.name)
-    host = socket.gethostname().partition(".")[0].encode()
+    host = name_of_this_machine().encode()
     report(
         Finding(
             path,
@@ -98,7 +97,7 @@ def test_configuration_names_no_build_machine(rootfs: RootfsTree) -> None:
 
 def _own_place(name: str) -> tuple[bytes, ...]:
     """The path of the tree on this machine, where it is long enough to be nobody else's."""
-    place = str(Path(name).absolute()).rstrip("/")
+    place = place_here(name)
     return (place.encode(errors="surrogateescape") + b"/",) if place.count("/") > 1 else ()
 
 

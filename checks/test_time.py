@@ -13,6 +13,11 @@ from rootfs_kit.tree.units import Unit, find_unit
 
 PROGRAMS = ("/usr/sbin/chronyd", "/sbin/chronyd", "/usr/bin/chronyd")
 UNIT = "chronyd.service"
+ENABLED = "/etc/systemd/system"
+OTHER_DAEMONS = (
+    "ntp.service", "ntpd.service", "ntpdate.service", "ntpsec.service", "openntpd.service",
+    "systemd-timesyncd.service",
+)  # fmt: skip
 DRIFT = "the guest's clock drifts away from its host's: TLS certificates and leases expire at the wrong time"
 
 
@@ -114,6 +119,35 @@ def test_nobody_on_the_internet_is_asked_for_the_time(rootfs: RootfsTree) -> Non
             mend=f"remove that line from {source.path}",
         )
         for source in configuration.network_sources
+    )
+
+
+@check(
+    "TIM-02",
+    severity=WARN,
+    content=FULL,
+    init=SYSTEMD,
+    source="systemd-timesyncd.service(8); systemd.unit(5), WantedBy=",
+)
+def test_no_other_daemon_sets_the_clock(rootfs: RootfsTree) -> None:
+    """Guards against a second time daemon that is enabled: it asks servers on the network, and fights with chronyd."""
+    enabled = (
+        f"{ENABLED}/{directory}/{name}"
+        for directory in rootfs.listdir(ENABLED)
+        if directory.endswith((".wants", ".requires"))
+        for name in rootfs.listdir(f"{ENABLED}/{directory}")
+        if name in OTHER_DAEMONS
+    )
+    report(
+        Finding(
+            path,
+            found="a time daemon that is started at boot",
+            expected="chronyd alone, which follows the host's clock",
+            at_boot="every guest asks a server on the network for the time, and two daemons set one clock",
+            mend=f"remove {path} (systemctl disable)",
+        )
+        for path in enabled
+        if (unit := find_unit(rootfs, path.rpartition("/")[2])) is not None and not unit.masked
     )
 
 

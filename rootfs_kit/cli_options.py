@@ -164,6 +164,7 @@ def suite_options(function: Function) -> Function:
     options = (
         _suite_option("profile", metavar="WORDS", help=words),
         _suite_option("expect", metavar="FILE", type=click.Path(), help="What is expected, and waivers: a TOML file."),
+        _suite_option("base", metavar="ROOTFS", help="Judge what comes of ROOTFS when the overlay is laid over it."),
         _suite_option("report", metavar="FILE", type=click.Path(), help="Write the findings to FILE.json or .sarif."),
         _suite_option("strict", is_flag=True, help="Warnings fail as well."),
         _suite_option("allow-probe-agent", is_flag=True, help="Take rootfs-kit's diagnostic agent for an agent."),

@@ -40,6 +40,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "confidential, modules, selinux, debug-console, initrd, image), joined by commas",
     )
     option("--rootfs-expect", metavar="FILE", help="TOML file with what is expected of this rootfs, and waivers")
+    option("--rootfs-base", metavar="BASE", help="judge what comes of this rootfs with the overlay laid over it")
     option("--rootfs-strict", action="store_true", help="warnings fail as well")
     option("--rootfs-report", metavar="FILE", help="write the findings to FILE.json, or to FILE.sarif")
     option("--rootfs-allow-host", action="store_true", help="allow --rootfs=/, the machine that pytest runs on")

@@ -21,13 +21,11 @@ SAFE_FORM = "Run it from another directory, as pytest --rootfs=DIR (with =) or r
 
 def refuse_unsafe(options: SuiteOptions, config: pytest.Config) -> None:
     """Raise UsageError for a run that the rootfs could steer, or that would write into it."""
-    place = options.place
-    if place is None:
-        return
     refuse_the_host(options)
+    doing = f"preparing to judge {options.rootfs}"
     for name, path in _what_steers(config):
-        if path.resolve().is_relative_to(place):
-            raise UsageError(f"preparing to judge {options.rootfs}", f"{name} is inside the rootfs: {path}", SAFE_FORM)
+        if _is_in(path, options):
+            raise UsageError(doing, f"{name} is inside the rootfs: {path}", SAFE_FORM)
     for name, path in _what_is_written(options, config):
         _refuse_to_write(options, name, path)
 
@@ -39,13 +37,17 @@ def refuse_a_report_inside(options: SuiteOptions) -> None:
 
 
 def _refuse_to_write(options: SuiteOptions, name: str, path: Path) -> None:
-    if options.place is not None and path.resolve().is_relative_to(options.place):
+    if _is_in(path, options):
         raise UsageError(f"preparing to judge {options.rootfs}", f"{name} would be written into it: {path}", SAFE_FORM)
+
+
+def _is_in(path: Path, options: SuiteOptions) -> bool:
+    return any(path.resolve().is_relative_to(place) for place in options.places)
 
 
 def refuse_the_host(options: SuiteOptions) -> None:
     """Raise UsageError where the rootfs is the root of this machine, and that was not allowed."""
-    if options.place is not None and os.path.samefile(options.place, "/") and not options.allow_host:
+    if any(os.path.samefile(place, "/") for place in options.places) and not options.allow_host:
         raise UsageError(
             f"preparing to judge {options.rootfs}",
             "it is the root of this machine",

@@ -18,7 +18,8 @@ REPORT_SUFFIXES = (".json", ".sarif")
 class SuiteOptions:
     """What to judge, and how. `rootfs` is as the user wrote it; None means "not asked for".
 
-    `arch` chooses from a multi-architecture image; `max_size` is how many bytes an archive may be decompressed to.
+    `base` is the rootfs that an overlay is judged upon. `arch` chooses from a multi-architecture image; `max_size` is
+    how many bytes an archive may be decompressed to.
     """
 
     rootfs: str
@@ -32,12 +33,14 @@ class SuiteOptions:
     truncate: bool = True
     arch: str | None = None
     max_size: int | None = None
+    base: str | None = None
 
     @property
-    def place(self) -> Path | None:
-        """The directory or the archive that the rootfs is, links followed; None for what is not there."""
-        place = parse_target(self.rootfs).path
-        return place.resolve() if os.path.exists(place) else None
+    def places(self) -> tuple[Path, ...]:
+        """The directories or archives that the rootfs, and its base, are; links followed. Not what is not there."""
+        named = (name for name in (self.rootfs, self.base) if name is not None)
+        places = (parse_target(name).path for name in named)
+        return tuple(place.resolve() for place in places if os.path.exists(place))
 
 
 def options_of(namespace: argparse.Namespace) -> SuiteOptions:
@@ -56,6 +59,7 @@ def options_of(namespace: argparse.Namespace) -> SuiteOptions:
         truncate=not namespace.rootfs_no_truncate,
         arch=namespace.rootfs_arch,
         max_size=_size(namespace.rootfs_max_size),
+        base=namespace.rootfs_base,
     )
     if options.report is not None:
         require_a_report(options.report)

@@ -44,6 +44,7 @@ class JudgeOptions:
     truncate: bool = True
     arch: str | None = None
     max_size: int | None = None
+    base: str | None = None
 
 
 def judge(rootfs: str | os.PathLike[str], options: JudgeOptions | None = None) -> Verdict:

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from rootfs_kit.axes import Content
+from rootfs_kit.errors import UsageError
 from rootfs_kit.suite.detect import decide_profile
 from rootfs_kit.suite.expectation import NOTHING_EXPECTED, Expectation
 from rootfs_kit.suite.options import SuiteOptions
-from rootfs_kit.suite.profile import AUTO, Profile, parse_profile
-from rootfs_kit.tree import RootfsTree, open_rootfs
+from rootfs_kit.suite.profile import AUTO, Profile, ProfileRequest, parse_profile
+from rootfs_kit.tree import RootfsTree, open_overlaid, open_rootfs
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,20 @@ def open_subject(options: SuiteOptions, rootdir: Path | None) -> Subject:
     """
     expectation = _expectation(options, rootdir)
     request = parse_profile(options.profile or expectation.profile or AUTO)
-    tree = open_rootfs(options.rootfs, arch=options.arch, max_size=options.max_size)
+    tree = _open_tree(options, request)
     return Subject(options, tree, decide_profile(request, tree), expectation)
+
+
+def _open_tree(options: SuiteOptions, request: ProfileRequest) -> RootfsTree:
+    if options.base is None:
+        return open_rootfs(options.rootfs, arch=options.arch, max_size=options.max_size)
+    if request.content is Content.OVERLAY:
+        raise UsageError(
+            f"judging {options.rootfs} upon {options.base}",
+            "what is judged is the whole rootfs that comes of both, not the overlay",
+            "Leave overlay out of the profile, or leave out --rootfs-base to judge the overlay by itself.",
+        )
+    return open_overlaid(options.rootfs, options.base, arch=options.arch, max_size=options.max_size)
 
 
 def _expectation(options: SuiteOptions, rootdir: Path | None) -> Expectation:

@@ -10,8 +10,9 @@ from pathlib import Path
 from rootfs_kit.tree.directory import DirectorySource
 from rootfs_kit.tree.editor import RootfsEditor
 from rootfs_kit.tree.entry import Entry, Kind
+from rootfs_kit.tree.layered import LayeredSource
 from rootfs_kit.tree.paths import Resolution
-from rootfs_kit.tree.tree import RootfsFile, RootfsTree, Unreadable
+from rootfs_kit.tree.tree import RootfsFile, RootfsTree, Source, Unreadable
 
 __all__ = [
     "Entry",
@@ -21,6 +22,7 @@ __all__ = [
     "RootfsFile",
     "RootfsTree",
     "Unreadable",
+    "open_overlaid",
     "open_rootfs",
 ]
 
@@ -44,14 +46,31 @@ def open_rootfs(
     HostLacks where there is no room to decompress it, CouldNotLook.
     """
     name = os.fspath(target)
+    return RootfsTree(name, _open_source(name, owed, arch, max_size))
+
+
+def open_overlaid(
+    target: str | os.PathLike[str],
+    base: str | os.PathLike[str],
+    *,
+    arch: str | None = None,
+    max_size: int | None = None,
+) -> RootfsTree:
+    """What comes of the rootfs at `base` when the overlay at `target` is unpacked over it. Raises as `open_rootfs`."""
+    name = os.fspath(target)
+    below, above = (_open_source(one, (), arch, max_size) for one in (os.fspath(base), name))
+    return RootfsTree(name, LayeredSource(below, above))
+
+
+def _open_source(name: str, owed: Sequence[Entry], arch: str | None, max_size: int | None) -> Source:
     if _is_plain_directory(name):
-        return RootfsTree(name, DirectorySource(Path(name), owed))
+        return DirectorySource(Path(name), owed)
     from rootfs_kit.tree.archives.limits import DEFAULT_LIMITS
     from rootfs_kit.tree.archives.opening import open_source
     from rootfs_kit.tree.archives.target import parse_target
 
     limits = DEFAULT_LIMITS if max_size is None else replace(DEFAULT_LIMITS, unpacked=max_size)
-    return RootfsTree(name, open_source(parse_target(name), arch, limits))
+    return open_source(parse_target(name), arch, limits)
 
 
 def _is_plain_directory(name: str) -> bool:

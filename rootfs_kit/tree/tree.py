@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from rootfs_kit.tree.packages import PackageSet
     from rootfs_kit.tree.units import Unit
 
-MODULES = "/lib/modules"
+MODULES = ("/lib/modules", "/usr/lib/modules")
+"""One directory on merged-usr trees; an overlay may have the second alone."""
 CHUNK = 1 << 20
 MOST_REMEMBERED = 20_000
 """Answers to `resolve` that are kept; checks ask again for hundreds of paths, and once for each link of the tree."""
@@ -250,7 +251,8 @@ class RootfsTree:
     @property
     def module_versions(self) -> tuple[str, ...]:
         """The kernels that there are directories of modules for."""
-        return tuple(name for name in self.listdir(MODULES) if self.file(f"{MODULES}/{name}").is_directory)
+        found = {name for place in MODULES for name in self.listdir(place) if self.file(f"{place}/{name}").is_directory}
+        return tuple(sorted(found))
 
     def modules(self, version: str) -> ModuleTree:
         """The kernel modules of one version. Raises CouldNotLook."""

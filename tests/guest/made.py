@@ -139,6 +139,8 @@ def _units(root: Path, units: str) -> None:
     for name in ("dbus.socket", "sysinit.target", "rescue.target", "systemd-remount-fs.service"):
         write(root, f"{units}/{name}", "[Unit]\n")
     write(root, f"{units}/basic.target", "[Unit]\nRequires=sysinit.target\nWants=systemd-journald.service\n")
+    write(root, "etc/dbus-1/system.conf", "<busconfig><type>system</type></busconfig>\n")
+    link(root, f"{units}/default.target", "basic.target")
     write(root, f"{units}/dbus.service", "[Service]\nExecStart=/usr/bin/dbus-daemon --system\n")
     write(root, f"{units}/chrony.service", CHRONY_SERVICE)
 

@@ -48,6 +48,7 @@ def test_the_manifest_says_what_went_in(guest: RootfsEditor) -> None:
         "format": 1,
         "generator": "rootfs-kit 0.1.0",
         "created": f"{CREATED}Z",
+        "source_date_epoch": EPOCH,
         "content": "full",
         "init": "systemd",
         "features": ["modules", "seccomp"],

@@ -12,6 +12,13 @@ from pathlib import Path
 Defect = Callable[[Path], None]
 
 
+def inside(root: Path, path: str) -> Path:
+    """`path` of the tree, for a defect that follows links: an absolute one would lead to this machine's own file."""
+    place = root / path
+    assert place.resolve().is_relative_to(root.resolve()), f"{path} leads out of the tree"
+    return place
+
+
 def removed(path: str) -> Defect:
     """The file, link or directory at `path` is not there."""
 
@@ -52,7 +59,7 @@ def written(path: str, content: str | bytes, mode: int = 0o644) -> Defect:
 
 def appended(path: str, text: str) -> Defect:
     def breaks(root: Path) -> None:
-        with (root / path).open("a") as file:
+        with inside(root, path).open("a") as file:
             file.write(text)
 
     return breaks
@@ -62,16 +69,17 @@ def replaced(path: str, old: str, new: str) -> Defect:
     """The text `old`, which must be there, reads `new`."""
 
     def breaks(root: Path) -> None:
-        text = (root / path).read_text()
+        place = inside(root, path)
+        text = place.read_text()
         assert old in text, f"{path} does not hold {old!r}"
-        (root / path).write_text(text.replace(old, new))
+        place.write_text(text.replace(old, new))
 
     return breaks
 
 
 def chmodded(path: str, mode: int) -> Defect:
     def breaks(root: Path) -> None:
-        (root / path).chmod(mode)
+        inside(root, path).chmod(mode)
 
     return breaks
 

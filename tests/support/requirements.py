@@ -5,6 +5,8 @@ from __future__ import annotations
 import ctypes
 import os
 import shutil
+import subprocess
+import tempfile
 import urllib.error
 import urllib.request
 from functools import cache
@@ -30,6 +32,11 @@ def needs_mount_namespace() -> pytest.MarkDecorator:
     return pytest.mark.skipif(not _can_unshare_mounts(), reason="needs the right to make a mount namespace")
 
 
+def needs_overlayfs() -> pytest.MarkDecorator:
+    """Skip unless this process may mount an overlayfs, with its upper layer in memory."""
+    return pytest.mark.skipif(not _can_mount_overlayfs(), reason="needs the right to mount an overlayfs")
+
+
 def needs_debian_archive() -> pytest.MarkDecorator:
     """Skip unless mmdebstrap can be used and the archive that it defaults to answers."""
     return pytest.mark.skipif(not _debian_archive_answers(), reason=DEBIAN_ARCHIVE)
@@ -51,6 +58,16 @@ def third_party_data() -> Path:
 
 
 @cache
+def _can_mount_overlayfs() -> bool:
+    with tempfile.TemporaryDirectory() as place:
+        options = f"lowerdir=/usr,upperdir={place}/upper,workdir={place}/work"
+        steps = f"mount -t tmpfs tmpfs {place} && cd {place} && mkdir upper work merged"
+        script = f"{steps} && mount -t overlay overlay -o {options} merged"
+        done = subprocess.run(["unshare", "--mount", "sh", "-c", script], capture_output=True, check=False)
+    return done.returncode == 0
+
+
+@cache
 def _can_unshare_mounts() -> bool:
     child = os.fork()
     if child == 0:
@@ -65,7 +82,6 @@ def _debian_archive_answers() -> bool:
 
 def _default_mirror_answers() -> bool:
     """Ask apt which mirror it uses here rather than name one."""
-    import subprocess
 
     uris = subprocess.run(
         ["apt-get", "indextargets", "--format", "$(REPO_URI)"], capture_output=True, text=True, check=False

@@ -109,11 +109,6 @@ TWINS = [
         written("etc/modules-load.d/kata-modules.conf", "virtio_fs\n"),
     ),
     Twin(
-        "a release without updates",
-        "PKG-04::test_release_is_still_maintained",
-        appended("usr/lib/os-release", "SUPPORT_END=2020-01-01\n"),
-    ),
-    Twin(
         "a package is half configured",
         "PKG-05::test_no_package_is_half_installed",
         appended("var/lib/dpkg/status", "\nPackage: ntfs-3g\nStatus: install ok half-configured\nVersion: 1\n"),

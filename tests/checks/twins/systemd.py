@@ -75,6 +75,16 @@ TWINS = [
         "agent-init",
     ),
     Twin(
+        "timesyncd is enabled",
+        "TIM-02::test_no_other_daemon_sets_the_clock",
+        both(
+            written(f"{SYSTEM}/systemd-timesyncd.service", "[Service]\nExecStart=/bin/sync\n"),
+            linked(
+                f"{ETC_SYSTEM}/sysinit.target.wants/systemd-timesyncd.service", f"/{SYSTEM}/systemd-timesyncd.service"
+            ),
+        ),
+    ),
+    Twin(
         "the unit does not ask for the PTP clock",
         "TIM-03::test_chronyd_waits_for_no_clock_that_is_not_there",
         replaced(f"{SYSTEM}/chrony.service", "ConditionPathExists=/dev/ptp0\n", ""),

@@ -1,0 +1,191 @@
+"""What goes wrong in a Debian guest with systemd."""
+
+from __future__ import annotations
+
+from tests.mutations.mutation import Mutation
+from tests.support.agents import foreign_agent, packed_agent, stand_in_agent, stand_in_agent_with_debug_info
+from tests.support.defects import (
+    a_directory,
+    a_fifo,
+    a_socket,
+    appended,
+    both,
+    chmodded,
+    copied,
+    given_to,
+    linked,
+    removed,
+    replaced,
+    written,
+)  # fmt: skip
+from tests.support.programs import foreign_program, kernel_module, static_program
+
+AGENT = "usr/bin/kata-agent"
+SYSTEM = "usr/lib/systemd/system"
+ETC = "etc/systemd/system"
+CHRONY = "etc/chrony/chrony.conf"
+YAML = "var/lib/osbuilder/osbuilder.yaml"
+LIBRARIES = "usr/lib/x86_64-linux-gnu"
+INITRD = ("initrd",)
+DEBUG = ("debug-console",)
+
+MUTATIONS = [
+    # the tree
+    Mutation("no /proc", "LAY-02", removed("proc")),
+    Mutation("no /sys", "LAY-02", removed("sys")),
+    Mutation("/dev is a file", "LAY-02", both(removed("dev"), written("dev", ""))),
+    Mutation("/tmp with the umask's mode", "LAY-02", chmodded("tmp", 0o755)),
+    Mutation("the root has mktemp's mode", "LAY-02", chmodded("", 0o700)),
+    Mutation("/var/run is a directory", "LAY-03", a_directory("var/run")),
+    Mutation("/var is wiped", "LAY-03", both(removed("var/tmp"), removed("var/run"))),
+    Mutation("tar replaced /bin", "LAY-04", a_directory("bin")),
+    Mutation("tar replaced /lib64", "LAY-04", a_directory("lib64")),
+    Mutation("/lib leads out of /usr", "LAY-04", linked("lib", "var/lib")),
+    Mutation("/bin/sh dangles", "LAY-05", linked("usr/bin/sh", "bash.static")),
+    Mutation("os-release dangles", "LAY-05", linked("etc/os-release", "../usr/lib/os-release.d/debian")),
+    Mutation("bash is setuid", "LAY-06", chmodded("usr/bin/bash", 0o4755)),
+    Mutation("su is writable by its group", "LAY-06", chmodded("usr/bin/su", 0o4775)),
+    Mutation("gpg-agent's socket", "LAY-06", a_socket("root/.gnupg/S.gpg-agent")),
+    Mutation("chmod -R a+w etc", "LAY-06", chmodded("etc/passwd", 0o666)),
+    Mutation("unpacked as a user", "LAY-06", given_to("usr/bin/bash", 1000, 1000)),
+    Mutation("owned by an unmapped group", "LAY-06", given_to("etc/chrony/chrony.conf", 0, 100999)),
+    Mutation("/dev/null is a file", "LAY-07", both(removed("dev/null"), written("dev/null", "x"))),
+    Mutation("a FIFO in /dev", "LAY-07", a_fifo("dev/initctl")),
+    Mutation("an initrd without a console", "LAY-07", removed("dev/console"), INITRD),
+    Mutation("copied while it ran", "LAY-08", written("run/systemd/journal/stdout", "x")),
+    Mutation("the build's files in /tmp", "LAY-08", written("tmp/chrony.deb", "!<arch>")),
+    # init
+    Mutation("init dangles", "INI-01", linked("usr/sbin/init", "/nowhere/systemd")),
+    Mutation("init is not executable", "INI-01", both(removed("usr/sbin/init"), written("usr/sbin/init", "systemd"))),
+    Mutation("init is another program", "INI-02", linked("usr/sbin/init", "../bin/true")),
+    Mutation("systemd is not executable", "INI-05", chmodded("usr/lib/systemd/systemd", 0o644)),
+    Mutation("an initrd without /init", "INI-04", removed("init"), INITRD),
+    Mutation("an initrd that starts a shell", "INI-04", linked("init", "usr/bin/dash"), INITRD),
+    Mutation("an initrd by way of /sbin/init", "INI-04", linked("init", "usr/sbin/init"), INITRD),
+    Mutation("systemd's library is trimmed away", "ELF-01", removed("usr/lib/x86_64-linux-gnu/libmount.so.1")),
+    Mutation("the loader is gone", "ELF-01", removed("usr/lib64/ld-linux-x86-64.so.2")),
+    Mutation("iptables lost its library", "ELF-01", removed(f"{LIBRARIES}/libxtables.so.12")),
+    Mutation("chronyd lost its library", "ELF-01", removed(f"{LIBRARIES}/libnettle.so.8")),
+    Mutation("the bus lost its library", "ELF-01", removed(f"{LIBRARIES}/libdbus-1.so.3")),
+    # the agent
+    Mutation("no agent", "AGT-01", removed(AGENT)),
+    Mutation("the agent is not executable", "AGT-01", chmodded(AGENT, 0o644)),
+    Mutation("the agent is a script", "AGT-01", written(AGENT, "#!/bin/sh\nexec sleep 1d\n", 0o755)),
+    Mutation("a download that failed", "AGT-01", written(AGENT, "<html>404</html>", 0o755)),
+    Mutation("an empty agent", "AGT-01", written(AGENT, "", 0o755)),
+    Mutation("anybody may write the agent", "AGT-01", chmodded(AGENT, 0o777)),
+    Mutation("the agent is its builder's", "AGT-01", given_to(AGENT, 1000, 1000)),
+    Mutation("an agent for another machine", "AGT-02", copied(foreign_agent, AGENT)),
+    Mutation("a tool for another machine", "AGT-02", copied(lambda: foreign_program(static_program()), "usr/bin/jq")),
+    Mutation("the agent lacks libseccomp", "AGT-03", copied(lambda: stand_in_agent("libseccomp.so.9"), AGENT)),
+    Mutation("the agent lacks libdevmapper", "AGT-03", copied(lambda: stand_in_agent("libdevmapper.so.1.02.9"), AGENT)),
+    Mutation("the agent has debug information", "AGT-04", copied(stand_in_agent_with_debug_info, AGENT)),
+    Mutation("the agent is packed", "AGT-04", copied(packed_agent, AGENT)),
+    Mutation("two agents", "AGT-06", written("usr/local/bin/kata-agent", "\x7fELF older", 0o755)),
+    Mutation(
+        "the unit starts a wrapper", "AGT-06",
+        both(written("opt/agent", "#!/bin/sh\n", 0o755), replaced(f"{SYSTEM}/kata-agent.service", "/usr/bin/kata-agent", "/opt/agent")),
+    ),
+    # units
+    Mutation("AGENT_SOURCE_BIN brought no service", "UNT-01", removed(f"{SYSTEM}/kata-agent.service")),
+    Mutation("AGENT_SOURCE_BIN brought no target", "UNT-01", removed(f"{SYSTEM}/kata-containers.target")),
+    Mutation("the service is masked", "UNT-01", linked(f"{ETC}/kata-agent.service", "/dev/null")),
+    Mutation("the service's path is wrong", "UNT-01", replaced(f"{SYSTEM}/kata-agent.service", "=/usr/bin/kata-agent", "=/usr/sbin/agent")),
+    Mutation("the service has no ExecStart", "UNT-01", replaced(f"{SYSTEM}/kata-agent.service", "ExecStart=", "#ExecStart=")),
+    Mutation("the target forgets the agent", "UNT-01", replaced(f"{SYSTEM}/kata-containers.target", " kata-agent.service", "")),
+    Mutation("a line without an equals sign", "UNT-01", appended(f"{SYSTEM}/kata-agent.service", "Restart always\n")),
+    Mutation("basic.target is deleted", "UNT-02", removed(f"{SYSTEM}/basic.target")),
+    Mutation("sysinit.target is masked", "UNT-02", linked(f"{ETC}/sysinit.target", "/dev/null")),
+    Mutation("a drop-in requires a unit that is not there", "UNT-02", written(f"{ETC}/kata-containers.target.d/1.conf", "[Unit]\nRequires=ntpd.service\n")),
+    Mutation("nobody wants Kata's target", "UNT-03", removed(f"{ETC}/basic.target.wants")),
+    Mutation("the link to the target dangles", "UNT-03", linked(f"{ETC}/basic.target.wants/kata-containers.target", "/lib/systemd/kata.target")),
+    Mutation("an initrd without a default target", "UNT-03", removed(f"{SYSTEM}/default.target"), INITRD),
+    Mutation("nobody wants the bus", "UNT-04", removed(f"{ETC}/kata-containers.target.wants/dbus.socket")),
+    Mutation("no bus", "UNT-04", removed("usr/bin/dbus-daemon")),
+    Mutation("dbus.socket is deleted", "UNT-04", removed(f"{SYSTEM}/dbus.socket")),
+    Mutation("dbus.service is deleted", "UNT-04", removed(f"{SYSTEM}/dbus.service")),
+    Mutation("the bus's configuration is trimmed away", "UNT-04", removed("usr/share/dbus-1")),
+    Mutation("the bus's user is lost", "UNT-04", replaced("etc/passwd", "messagebus:", "dbus:")),
+    Mutation("tmp.mount is deleted", "UNT-05", both(removed(f"{SYSTEM}/tmp.mount"))),
+    Mutation("tmp.mount is masked", "UNT-05", linked(f"{ETC}/tmp.mount", "/dev/null")),
+    Mutation("tmp.mount is cut off", "UNT-05", written(f"{ETC}/tmp.mount", "[Unit]\nDescription=Temporary\n")),
+    Mutation("the builder's machine id", "UNT-06", written("etc/machine-id", "4c1e0b3f8d5a4f0e9b7c6d5e4f3a2b1c\n", 0o444)),
+    Mutation("no machine id", "UNT-06", removed("etc/machine-id")),
+    Mutation("no systemctl to stop with", "UNT-07", removed("usr/bin/systemctl")),
+    Mutation("a generator without its scripts", "UNT-09", written("usr/lib/systemd/system-generators/kata-extension-mount-generator", "x", 0o755)),
+    # network
+    Mutation("systemd-resolved's link", "NET-01", linked("etc/resolv.conf", "../run/systemd/resolve/stub-resolv.conf")),
+    Mutation("the builder's resolver", "NET-01", written("etc/resolv.conf", "search corp.example\nnameserver 10.0.0.2\n")),
+    Mutation("docker's resolver", "NET-01", written("etc/resolv.conf", "nameserver 127.0.0.11\noptions ndots:0\n")),
+    Mutation("the builder's name", "NET-02", written("etc/hostname", "build-7\n")),
+    Mutation("the builder's hosts", "NET-02", appended("etc/hosts", "172.17.0.2\t3f2a9c1d\n")),
+    Mutation("ip6tables is removed", "NET-03", removed("usr/sbin/ip6tables-restore")),
+    Mutation("an alternative dangles", "NET-03", removed("etc/alternatives/iptables-save")),
+    Mutation("apt's proxy", "NET-04", written("etc/apt/apt.conf.d/01proxy", 'Acquire::http::Proxy "http://10.0.0.1:3142";\n')),
+    # time
+    Mutation("no chronyd", "TIM-01", removed("usr/sbin/chronyd")),
+    Mutation("no alias chronyd.service", "TIM-01", removed(f"{ETC}/chronyd.service")),
+    Mutation("chronyd.service is masked", "TIM-01", linked(f"{ETC}/chronyd.service", "/dev/null")),
+    Mutation("no refclock", "TIM-01", replaced(CHRONY, "refclock PHC /dev/ptp0", "#refclock PHC /dev/ptp0")),
+    Mutation("two refclocks", "TIM-01", appended(CHRONY, "refclock PHC /dev/ptp0 poll 3 dpoll -2 offset 0\n")),
+    Mutation("Debian's makestep", "TIM-01", replaced(CHRONY, "makestep 1 -1", "makestep 1 3")),
+    Mutation("Debian's pool", "TIM-02", appended(CHRONY, "pool 2.debian.pool.ntp.org iburst\n")),
+    Mutation("Ubuntu's sources.d", "TIM-02", written("etc/chrony/sources.d/ubuntu.sources", "pool 1.ntp.ubuntu.com iburst\n")),
+    Mutation("a server in conf.d", "TIM-02", written("etc/chrony/conf.d/site.conf", "server 10.0.0.123\n")),
+    Mutation(
+        "timesyncd is installed too", "TIM-02",
+        both(
+            written(f"{SYSTEM}/systemd-timesyncd.service", "[Service]\nExecStart=/usr/lib/systemd/systemd-timesyncd\n"),
+            linked(f"{ETC}/sysinit.target.wants/systemd-timesyncd.service", f"/{SYSTEM}/systemd-timesyncd.service"),
+        ),
+    ),
+    Mutation("no ConditionPathExists", "TIM-03", replaced(f"{ETC}/chrony.service.d/10-kata.conf", "ConditionPathExists=/dev/ptp0", "")),
+    Mutation(
+        "the unit insists on its directory", "TIM-03",
+        both(replaced(f"{ETC}/chrony.service.d/10-kata.conf", "-/var/lib/chrony", "/var/lib/chrony"), removed("var/lib/chrony")),
+    ),
+    Mutation("chrony's user is lost", "TIM-03", written(f"{ETC}/chrony.service.d/20.conf", "[Service]\nUser=chrony\n")),
+    # modules
+    Mutation("modules without depmod", "MOD-01", copied(lambda: kernel_module("one", "6.1.0"), "usr/lib/modules/6.1.0/kernel/one.ko")),
+    # policy, SELinux
+    Mutation("a policy that nobody reads", "POL-02", written("etc/kata-opa/default-policy.rego", "package agent_policy\n")),
+    Mutation("SELinux without a policy", "SEL-01", written("etc/selinux/config", "SELINUX=enforcing\nSELINUXTYPE=targeted\n")),
+    # storage, console, hooks
+    Mutation("no mke2fs.conf", "STO-01", removed("etc/mke2fs.conf")),
+    Mutation("mkfs.ext4 lost its library", "STO-01", removed(f"{LIBRARIES}/libext2fs.so.2")),
+    Mutation(
+        "a console with busybox alone", "DBG-01",
+        both(removed("usr/bin/bash"), copied(static_program, "usr/bin/busybox"), linked("usr/bin/sh", "busybox")), DEBUG,
+    ),
+    Mutation("a hook without its bit", "HOK-01", written("usr/share/oci/hooks/prestart/nvidia", "#!/bin/sh\n")),
+    Mutation("hooks in the wrong directory", "HOK-01", written("usr/share/oci/hooks/createRuntime/x", "#!/bin/sh\n", 0o755)),
+    # leftovers
+    Mutation("apt's lists", "PKG-03", written("var/lib/apt/lists/deb.example_main_Packages", "Package: x\n")),
+    Mutation("downloaded packages", "PKG-03", written("var/cache/apt/archives/bash.deb", "!<arch>")),
+    Mutation("dpkg's log", "PKG-03", written("var/log/dpkg.log", "2026-01-01 install\n")),
+    Mutation("a compiler", "PKG-03", copied(static_program, "usr/bin/gcc")),
+    Mutation("Rust's toolchain", "PKG-03", written("root/.cargo/bin/cargo", "x", 0o755)),
+    Mutation("a kernel package", "PKG-03", written("boot/vmlinuz-6.12-amd64", "MZ")),
+    Mutation("ssh host keys", "PKG-03", written("etc/ssh/ssh_host_ed25519_key", "PRIVATE", 0o600)),
+    Mutation("a random seed", "PKG-03", written("var/lib/systemd/random-seed", "x" * 512)),
+    Mutation("the builder's docker login", "PKG-03", written("root/.docker/config.json", '{"auths": {}}')),
+    Mutation("the builder's history", "PKG-03", written("root/.bash_history", "apt-get update\n")),
+    Mutation("a root password", "PKG-03", replaced("etc/shadow", "root:*:", "root:$6$abc$def:")),
+    Mutation("policy-rc.d", "PKG-03", written("usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n", 0o755)),
+    Mutation("an emulator", "PKG-03", copied(static_program, "usr/bin/qemu-aarch64-static")),
+    Mutation("an unmerged configuration", "PKG-03", written("etc/chrony/chrony.conf.dpkg-dist", "makestep 1 3\n")),
+    Mutation("a backup of shadow", "PKG-03", written("etc/shadow-", "root:*:\n")),
+    Mutation("made from an image of docker", "PKG-03", written(".dockerenv", "x")),
+    Mutation("half configured", "PKG-05", written("var/lib/dpkg/status", "Package: chrony\nStatus: install ok half-configured\nVersion: 4\n")),
+    Mutation("the manifest lists no iptables", "PKG-01", replaced("var/lib/osbuilder/manifest.json", '"name": "iptables"', '"name": "nftables"')),
+    Mutation("an extra package was lost", "PKG-02", replaced("var/lib/osbuilder/manifest.json", '"extra": []', '"extra": ["strace"]')),
+    Mutation("a link into the build directory", "REP-01", linked("etc/ssl/cert.pem", "/home/ci/rootfs/etc/ssl/certs/ca.crt")),
+    Mutation("a path of the build", "REP-01", written("etc/ld.so.conf.d/kata.conf", "/home/runner/work/kata/lib\n")),
+    # metadata
+    Mutation("osbuilder.yaml is cut off", "YML-01", written(YAML, "osbuilder:\n  url: \"x")),
+    Mutation("osbuilder.yaml names the build host", "YML-01", replaced(YAML, 'name: "debian"', 'name: "fedora"')),
+    Mutation("osbuilder.yaml is for another machine", "YML-01", replaced(YAML, 'architecture: "', 'architecture: "un')),
+    Mutation("osbuilder.yaml without an agent", "YML-01", replaced(YAML, '  name: "kata-agent"\n', "")),
+    Mutation("the yaml says the agent is init", "INI-02", replaced(YAML, 'daemon: "no"', 'daemon: "yes"')),
+    Mutation("no osbuilder.yaml", "YML-01", removed(YAML)),
+]  # fmt: skip

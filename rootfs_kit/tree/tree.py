@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol
 
 from rootfs_kit.errors import CouldNotLook, NotARegularFile
-from rootfs_kit.tree.entry import Entry
+from rootfs_kit.tree.entry import Entry, Kind
 from rootfs_kit.tree.index import Index
 from rootfs_kit.tree.paths import Resolution, normalise, parent, resolve, shown
 
@@ -165,10 +165,13 @@ class RootfsTree:
             self._refuse_to_guess(directory.path, "")
         return self._index.names(directory.path)
 
-    def walk(self, path: str = "/") -> Iterator[Entry]:
-        """What is at `path`, and all below it; links inside are not followed. Nothing where nothing is."""
-        start = self.resolve(path).entry
-        return self._index.walk(start) if start is not None else iter(())
+    def walk(self, path: str = "/", *kinds: Kind) -> Iterator[Entry]:
+        """What is at `path`, and all below it, or only what is of `kinds`. Nothing where nothing is.
+
+        Links inside are not followed.
+        """
+        start = self.resolve(path).final
+        return self._index.walk(start, kinds) if start is not None else iter(())
 
     def open(self, path: str) -> BinaryIO:
         """The content of the regular file that `path` leads to. Raises CouldNotLook, NotARegularFile."""

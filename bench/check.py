@@ -6,8 +6,8 @@ assertions by rootfs-kit and by pytest-testinfra's chroot backend.
 Everything runs in a virtual environment of its own, into which this checkout is installed as a wheel, with bytecode
 cached and the tree in the page cache. Each turn runs every kind once; the table has the medians, and for what is
 compared the median of the differences within one turn. Processor time (user and system, of all processes that were
-started) is shown beside wall time: on a busy machine it is the one to go by. `--growth` adds made trees of ten thousand, a
-hundred thousand and a million entries. `--json FILE` keeps every figure.
+started) is shown beside wall time: on a busy machine it is the one to go by. `--growth` adds made trees of ten
+thousand, a hundred thousand and a million entries. `--json FILE` keeps every figure.
 """
 
 from __future__ import annotations

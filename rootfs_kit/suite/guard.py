@@ -14,6 +14,7 @@ import pytest
 
 from rootfs_kit.errors import UsageError
 from rootfs_kit.suite.options import SuiteOptions
+from rootfs_kit.tree.paths import shown
 
 HERMETIC_INI = Path(__file__).resolve().with_name("suite.ini")
 SAFE_FORM = "Run it from another directory, as pytest --rootfs=DIR (with =) or rootfs-kit check DIR."
@@ -27,11 +28,17 @@ def refuse_unsafe(options: SuiteOptions, config: pytest.Config) -> None:
     refuse_the_host(options)
     for name, path in _what_steers(config):
         if path.resolve().is_relative_to(place):
-            raise UsageError(f"preparing to judge {options.rootfs}", f"{name} is inside the rootfs: {path}", SAFE_FORM)
+            raise UsageError(
+                f"preparing to judge {shown(options.rootfs)}",
+                f"{name} is inside the rootfs: {shown(str(path))}",
+                SAFE_FORM,
+            )
     for name, path in _what_is_written(options, config):
         if path.resolve().is_relative_to(place):
             raise UsageError(
-                f"preparing to judge {options.rootfs}", f"{name} would be written into it: {path}", SAFE_FORM
+                f"preparing to judge {shown(options.rootfs)}",
+                f"{name} would be written into it: {shown(str(path))}",
+                SAFE_FORM,
             )
 
 
@@ -39,7 +46,7 @@ def refuse_the_host(options: SuiteOptions) -> None:
     """Raise UsageError where the rootfs is the root of this machine, and that was not allowed."""
     if options.place is not None and os.path.samefile(options.place, "/") and not options.allow_host:
         raise UsageError(
-            f"preparing to judge {options.rootfs}",
+            f"preparing to judge {shown(options.rootfs)}",
             "it is the root of this machine",
             "Name the directory of a guest's rootfs, or allow this one with --rootfs-allow-host.",
         )

@@ -222,8 +222,12 @@ class RootfsTree:
         return content
 
     def _read(self, path: str, limit: int) -> bytes:
+        """`read` sets aside as many bytes as it is asked for, so that it is asked for what the scan saw first."""
         with self.open(path) as file, _read_errors(path, self.unreadable_hint):
-            return file.read(limit)
+            entry = self.resolve(path).entry
+            size = entry.size if entry is not None else 0
+            content = file.read(min(limit, size + 1))
+            return content if len(content) <= size else content + file.read(limit - len(content))
 
     def xattrs(self, path: str) -> Mapping[str, bytes]:
         """The extended attributes of what `path` leads to. Raises CouldNotLook."""

@@ -10,7 +10,7 @@ from rootfs_kit.errors import CouldNotLook
 from rootfs_kit.suite.check import ERROR, Finding, check, report, require
 from rootfs_kit.suite.expectation import Expectation, ExpectedFile, Waiver, today
 from rootfs_kit.suite.requirements import RequiredUnit
-from rootfs_kit.tree import RootfsFile, RootfsTree
+from rootfs_kit.tree import Kind, RootfsFile, RootfsTree
 from rootfs_kit.tree.machines import rootfs_machine
 from rootfs_kit.tree.modules import ModuleTree
 from rootfs_kit.tree.packages import Presence
@@ -205,8 +205,8 @@ def test_only_expected_files_are_setuid(rootfs: RootfsTree, expectation: Expecta
             at_boot="any process of the guest can use the rights of the file's owner",
             mend="chmod ug-s it, or add it to setuid in the expectations",
         )
-        for entry in rootfs.walk()
-        if entry.is_file and entry.mode & SETUID_OR_SETGID and entry.path not in allowed
+        for entry in rootfs.walk("/", Kind.FILE)
+        if entry.mode & SETUID_OR_SETGID and entry.path not in allowed
     )
 
 

@@ -195,7 +195,7 @@ def _dangling(rootfs: RootfsTree, path: str) -> Finding:
 @check("LAY-05", severity=INFO, content=FULL, source="symlink(7)")
 def test_other_links_lead_somewhere(rootfs: RootfsTree) -> None:
     """Lists the links that lead nowhere: mostly left behind by trimmed documentation, sometimes a lost file."""
-    links = (entry.path for entry in rootfs.walk() if entry.is_symlink and not _is_made_at_boot(entry.target or ""))
+    links = (entry.path for entry in rootfs.walk("/", Kind.SYMLINK) if not _is_made_at_boot(entry.target or ""))
     report(_dangling(rootfs, path) for path in links if not rootfs.exists(path) and path not in CRITICAL_LINKS)
 
 

@@ -74,10 +74,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if metafunc.config.option.rootfs is not None:
+    asked_for = [name for name in ITEMS if name in metafunc.fixturenames]
+    if asked_for and metafunc.config.option.rootfs is not None:
         from rootfs_kit.suite.items import parametrize
 
-        parametrize(metafunc, ITEMS)
+        parametrize(metafunc, asked_for)
 
 
 def _subject(request: pytest.FixtureRequest) -> Subject:

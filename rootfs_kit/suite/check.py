@@ -106,12 +106,12 @@ def clip(text: str) -> str:
 
 
 def clipped(finding: Finding) -> Finding:
-    """The finding with texts that a person can read; its path is what it is."""
-    texts = (finding.found, finding.expected, finding.at_boot, finding.mend)
+    """The finding with texts that a person can read. What calls itself a path in a hostile file may be long as well."""
+    texts = (finding.path, finding.found, finding.expected, finding.at_boot, finding.mend)
     if max(map(len, texts)) <= LONGEST_TEXT:
         return finding
-    found, expected, at_boot, mend = map(clip, texts)
-    return Finding(finding.path, found, expected, at_boot, mend, finding.severity)
+    path, found, expected, at_boot, mend = map(clip, texts)
+    return Finding(path, found, expected, at_boot, mend, finding.severity)
 
 
 MOST_NAMED = 5

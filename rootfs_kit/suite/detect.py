@@ -13,6 +13,7 @@ from rootfs_kit.errors import CouldNotLook, UsageError
 from rootfs_kit.suite.anatomy import AGENT_DIRECTORIES, INIT, SYSTEMD_PATHS, InitProgram, find_agent, init_program
 from rootfs_kit.suite.profile import Profile, ProfileRequest
 from rootfs_kit.tree import RootfsTree
+from rootfs_kit.tree.paths import shown
 
 # What a base brings and Kata's own files never do.
 BASE_EVIDENCE = (
@@ -52,7 +53,7 @@ def decide_profile(request: ProfileRequest, tree: RootfsTree) -> Profile:
 
 
 def _refuse_an_empty(tree: RootfsTree) -> None:
-    doing = f"looking at {tree.name}"
+    doing = f"looking at {shown(tree.name)}"
     try:
         names = tree.listdir("/")
     except CouldNotLook as error:

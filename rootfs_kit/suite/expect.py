@@ -93,7 +93,7 @@ def _quoted(text: str) -> str:
 
 
 def _is_plain(char: str) -> bool:
-    return char not in '"\\' and char.isprintable() and char.isascii()
+    return char not in '"\\#' and char.isprintable() and char.isascii()
 
 
 def _is_text(text: str) -> bool:

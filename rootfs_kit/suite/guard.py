@@ -14,6 +14,7 @@ import pytest
 
 from rootfs_kit.errors import UsageError
 from rootfs_kit.suite.options import SuiteOptions
+from rootfs_kit.tree.paths import shown
 
 HERMETIC_INI = Path(__file__).resolve().with_name("suite.ini")
 SAFE_FORM = "Run it from another directory, as pytest --rootfs=DIR (with =) or rootfs-kit check DIR."
@@ -22,10 +23,10 @@ SAFE_FORM = "Run it from another directory, as pytest --rootfs=DIR (with =) or r
 def refuse_unsafe(options: SuiteOptions, config: pytest.Config) -> None:
     """Raise UsageError for a run that the rootfs could steer, or that would write into it."""
     refuse_the_host(options)
-    doing = f"preparing to judge {options.rootfs}"
+    doing = f"preparing to judge {shown(options.rootfs)}"
     for name, path in _what_steers(config):
         if _is_in(path, options):
-            raise UsageError(doing, f"{name} is inside the rootfs: {path}", SAFE_FORM)
+            raise UsageError(doing, f"{name} is inside the rootfs: {shown(str(path))}", SAFE_FORM)
     for name, path in _what_is_written(options, config):
         _refuse_to_write(options, name, path)
 
@@ -38,7 +39,11 @@ def refuse_a_report_inside(options: SuiteOptions) -> None:
 
 def _refuse_to_write(options: SuiteOptions, name: str, path: Path) -> None:
     if _is_in(path, options):
-        raise UsageError(f"preparing to judge {options.rootfs}", f"{name} would be written into it: {path}", SAFE_FORM)
+        raise UsageError(
+            f"preparing to judge {shown(options.rootfs)}",
+            f"{name} would be written into it: {shown(str(path))}",
+            SAFE_FORM,
+        )
 
 
 def _is_in(path: Path, options: SuiteOptions) -> bool:
@@ -49,7 +54,7 @@ def refuse_the_host(options: SuiteOptions) -> None:
     """Raise UsageError where the rootfs is the root of this machine, and that was not allowed."""
     if any(os.path.samefile(place, "/") for place in options.places) and not options.allow_host:
         raise UsageError(
-            f"preparing to judge {options.rootfs}",
+            f"preparing to judge {shown(options.rootfs)}",
             "it is the root of this machine",
             "Name the directory of a guest's rootfs, or allow this one with --rootfs-allow-host.",
         )

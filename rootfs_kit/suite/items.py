@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from rootfs_kit.errors import CouldNotLook
-from rootfs_kit.suite.requirements import required_packages, required_units
 from rootfs_kit.suite.subject import SUBJECT, Subject
 from rootfs_kit.tree.paths import shown
 
@@ -27,7 +26,15 @@ class Nothing:
 NOTHING = Nothing()
 
 
+def _units(subject: Subject) -> list[tuple[str, Any]]:
+    from rootfs_kit.suite.requirements import required_units
+
+    return [(unit.name, unit) for unit in required_units(subject.expectation)]
+
+
 def _packages(subject: Subject) -> list[tuple[str, Any]]:
+    from rootfs_kit.suite.requirements import required_packages
+
     required = required_packages(subject.tree, subject.profile, subject.expectation)
     return [(package.name, package) for package in required]
 
@@ -38,17 +45,16 @@ SOURCES: dict[str, Callable[[Subject], Sequence[tuple[str, Any]]]] = {
     "module_version": lambda subject: [(version, version) for version in sorted(subject.tree.module_versions)],
     "required_package": _packages,
     "started_agent": lambda subject: [("kata-agent", "kata-agent")] if subject.options.run_agent else [],
-    "required_unit": lambda subject: [(unit.name, unit) for unit in required_units(subject.expectation)],
+    "required_unit": _units,
     "waiver": lambda subject: [(waiver.title, waiver) for waiver in subject.expectation.waivers],
 }
 
 
 def parametrize(metafunc: pytest.Metafunc, names: Sequence[str]) -> None:
-    """One test for each item of every fixture in `names` that the test asks for."""
+    """One test for each item of every fixture in `names`, all of which the test asks for."""
     for name in names:
-        if name in metafunc.fixturenames:
-            items = _items(metafunc.config.stash[SUBJECT], name)
-            metafunc.parametrize(name, [value for _, value in items], indirect=True, ids=[text for text, _ in items])
+        items = _items(metafunc.config.stash[SUBJECT], name)
+        metafunc.parametrize(name, [value for _, value in items], indirect=True, ids=[text for text, _ in items])
 
 
 def _items(subject: Subject, name: str) -> list[tuple[str, Any]]:

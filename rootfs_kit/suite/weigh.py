@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from functools import lru_cache
 
-from rootfs_kit.tree import RootfsTree
+from rootfs_kit.tree import Kind, RootfsTree
 
 MIB = 1024 * 1024
 
@@ -15,12 +15,12 @@ def _sizes(tree: RootfsTree) -> Counter[str]:
     """Bytes by the first two parts of the path (/usr/lib)."""
     seen: set[tuple[int, int]] = set()
     sizes: Counter[str] = Counter()
-    for entry in tree.walk():
-        if not entry.is_file or (entry.links > 1 and entry.file_id in seen):
+    for entry in tree.walk("/", Kind.FILE):
+        if entry.links > 1 and entry.file_id in seen:
             continue
         if entry.links > 1 and entry.file_id is not None:
             seen.add(entry.file_id)
-        sizes["/".join(entry.path.split("/")[:3])] += entry.size
+        sizes["/".join(entry.path.split("/", 3)[:3])] += entry.size
     return sizes
 
 

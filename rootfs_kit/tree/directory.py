@@ -28,14 +28,15 @@ class DirectorySource:
 
     def __init__(self, root: Path, owed: Sequence[Entry] = ()) -> None:
         self._owed = owed
+        doing = f"opening {shown(str(root))}"
         try:
             self._root = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except NotADirectoryError as error:
-            raise UsageError(f"opening {root}", "it is not a directory", "Name the rootfs's directory.") from error
+            raise UsageError(doing, "it is not a directory", "Name the rootfs's directory.") from error
         except FileNotFoundError as error:
-            raise UsageError(f"opening {root}", "there is no such directory", "Name the rootfs's directory.") from error
+            raise UsageError(doing, "there is no such directory", "Name the rootfs's directory.") from error
         except OSError as error:
-            raise CouldNotLook(f"opening {root}", error.strerror or str(error), READ_HINT) from error
+            raise CouldNotLook(doing, error.strerror or str(error), READ_HINT) from error
 
     def __del__(self) -> None:
         if hasattr(self, "_root"):

@@ -7,7 +7,7 @@ asked of a tree afterwards, but for contents, is answered here.
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from rootfs_kit.tree.entry import Entry, Kind
 from rootfs_kit.tree.paths import basename, join, parent
@@ -28,6 +28,8 @@ KINDS = {
     stat.S_IFCHR: Kind.CHAR_DEVICE,
     stat.S_IFBLK: Kind.BLOCK_DEVICE,
 }
+FORMAT, PERMISSIONS = 0o170000, 0o7777
+"""The two parts of st_mode (inode(7))."""
 DIRECTORY_MODE = stat.S_IFDIR | 0o755
 
 
@@ -58,15 +60,22 @@ class Index:
     def names(self, directory: str) -> list[str]:
         return sorted(self.directories.get(directory, ()))
 
-    def walk(self, start: Entry) -> Iterator[Entry]:
-        """`start`, then all below it, sorted by name in each directory; links are not followed."""
-        waiting = [start]
+    def walk(self, start: str, kinds: Collection[Kind] = ()) -> Iterator[Entry]:
+        """What is at `start`, spelt without links, then all below it, sorted by name in each directory.
+
+        Only entries of `kinds`, where some are given. Links are not followed.
+        """
+        formats = {format for format, kind in KINDS.items() if not kinds or kind in kinds}
+        row = self.root if start == "/" else self.directories[parent(start)][basename(start)]
+        waiting = [(start, row)]
         while waiting:
-            entry = waiting.pop()
-            yield entry
-            if entry.is_directory:
-                rows = self.directories.get(entry.path, {})
-                waiting.extend(entry_of(join(entry.path, name), rows[name]) for name in sorted(rows, reverse=True))
+            path, row = waiting.pop()
+            if row[0] & FORMAT in formats:
+                yield entry_of(path, row)
+            rows = self.directories.get(path)
+            if rows:
+                prefix = "/" if path == "/" else f"{path}/"
+                waiting += [(prefix + name, rows[name]) for name in sorted(rows, reverse=True)]
 
     def __len__(self) -> int:
         return 1 + sum(len(rows) for rows in self.directories.values())
@@ -75,8 +84,7 @@ class Index:
 def entry_of(path: str, row: Row) -> Entry:
     """The row as an `Entry`."""
     mode, uid, gid, size, mtime, extra = row
-    kind = KINDS[stat.S_IFMT(mode)]
-    permissions = stat.S_IMODE(mode)
+    kind, permissions = KINDS[mode & FORMAT], mode & PERMISSIONS
     if extra is None:
         return Entry(path, kind, permissions, uid, gid, size, mtime)
     if isinstance(extra, str):

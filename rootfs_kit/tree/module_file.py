@@ -37,7 +37,7 @@ CHUNK = 1 << 16
 LARGEST_MODULE = 1 << 30
 # include/linux/vermagic.h: the release, which begins with a number, then the flags that matter.
 LONGEST_VERMAGIC = 512
-VERMAGIC = re.compile(rb"vermagic=(\d[^\0]{0,500})\0")
+VERMAGIC = re.compile(rb"vermagic=(\d[^\0]{0,500}+)\0")
 # `xz -9` takes 65 MiB, kernels are packed with dictionaries of 1 or 2 MiB; a forged header may ask for 4 GiB.
 XZ_MEMORY = 80 << 20
 

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol
 
 from rootfs_kit.errors import CouldNotLook, NotARegularFile
-from rootfs_kit.tree.entry import Entry
+from rootfs_kit.tree.entry import Entry, Kind
 from rootfs_kit.tree.index import Index
 from rootfs_kit.tree.paths import Resolution, normalise, parent, resolve, shown
 
@@ -166,10 +166,13 @@ class RootfsTree:
             self._refuse_to_guess(directory.path, "")
         return self._index.names(directory.path)
 
-    def walk(self, path: str = "/") -> Iterator[Entry]:
-        """What is at `path`, and all below it; links inside are not followed. Nothing where nothing is."""
-        start = self.resolve(path).entry
-        return self._index.walk(start) if start is not None else iter(())
+    def walk(self, path: str = "/", *kinds: Kind) -> Iterator[Entry]:
+        """What is at `path`, and all below it, or only what is of `kinds`. Nothing where nothing is.
+
+        Links inside are not followed.
+        """
+        start = self.resolve(path).final
+        return self._index.walk(start, kinds) if start is not None else iter(())
 
     def open(self, path: str) -> BinaryIO:
         """The content of the regular file that `path` leads to. Raises CouldNotLook, NotARegularFile."""
@@ -220,8 +223,12 @@ class RootfsTree:
         return content
 
     def _read(self, path: str, limit: int) -> bytes:
+        """`read` sets aside as many bytes as it is asked for, so that it is asked for what the scan saw first."""
         with self.open(path) as file, _read_errors(path, self.unreadable_hint):
-            return file.read(limit)
+            entry = self.resolve(path).entry
+            size = entry.size if entry is not None else 0
+            content = file.read(min(limit, size + 1))
+            return content if len(content) <= size else content + file.read(limit - len(content))
 
     def xattrs(self, path: str) -> Mapping[str, bytes]:
         """The extended attributes of what `path` leads to. Raises CouldNotLook."""

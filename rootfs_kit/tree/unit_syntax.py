@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 COMMENT = ("#", ";")
 QUOTES = ("'", '"')
+QUOTES_AND_ESCAPES = frozenset({*QUOTES, "\\"})
 EXEC_PREFIXES = "@-:+!|"
 SUFFIX = re.compile(
     r"\.(service|socket|target|mount|automount|swap|timer|path|slice|scope|device)\Z"
@@ -114,6 +115,9 @@ def split_words(value: str) -> list[str]:
 
 def _words(value: str) -> Iterator[tuple[str, bool]]:
     """Each word, and whether it was written bare; a quoted or escaped `;` is no separator of commands."""
+    if not QUOTES_AND_ESCAPES.intersection(value):
+        yield from ((word, True) for word in value.split())
+        return
     word, has_begun, is_bare = list[str](), False, True
     quote, position = "", 0
     while position < len(value):
@@ -186,6 +190,8 @@ def template_of(name: str) -> str | None:
 
 def with_specifiers(value: str, name: str) -> str:
     """Expand those specifiers that the unit's name alone decides: %n %N %p %P %i %I %j %J %% (systemd.unit(5))."""
+    if "%" not in value:
+        return value
     stem = name.rpartition(".")[0]
     prefix, _, instance = stem.partition("@")
     last = prefix.rpartition("-")[2]

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import signal
 import sqlite3
 import struct
-from contextlib import contextmanager
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -23,6 +21,7 @@ from rootfs_kit.tree.packages.rpm_bdb import read_bdb
 from rootfs_kit.tree.packages.rpm_header import DamagedRecord, parse_header
 from rootfs_kit.tree.packages.rpm_ndb import read_ndb
 from rootfs_kit.tree.packages.rpm_sqlite import read_sqlite
+from tests.support.limits import within
 from tests.support.requirements import needs_program
 from tests.support.trees import OSBUILDER_YAML, write
 from tests.tree_packages import made_rpm, real_rpm
@@ -46,22 +45,6 @@ TEXTS = {
     "header": (made_rpm.header("made", epoch=1, provides=[("x", "1"), ("y", "")]), parse_header),
     "ndb": (made_rpm.ndb_database(HEADERS[:5]), read_ndb),
 }
-
-
-@contextmanager
-def within(seconds):
-    """Fail instead of hanging."""
-
-    def too_long(*_):
-        raise AssertionError(f"took more than {seconds} seconds")
-
-    before = signal.signal(signal.SIGALRM, too_long)
-    signal.alarm(seconds)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
 
 
 NUMBERS = st.sampled_from([0, 1, 2, 3, 0x7FFFFFFF, 0xFFFFFFFF, 0xFFFF, 16, 4096]).flatmap(

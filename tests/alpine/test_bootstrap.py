@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import os
 import zlib
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,25 +12,11 @@ import pytest
 
 from tests.alpine.builds import Alpine, host_has_apk
 from tests.build.builds import left_behind
-from tests.support.alpine_mirror import apk_tools_static
 from tests.support.apk_files import Package, data_member, file, make_signer, with_parents
 
 pytestmark = pytest.mark.skipif(host_has_apk(), reason="needs a host that has no apk")
 
 PACKAGE = "apk-tools-static"
-
-
-@pytest.fixture(scope="module")
-def tools(alpine: Alpine, tmp_path_factory: pytest.TempPathFactory) -> Package:
-    return apk_tools_static(alpine.mirror.minirootfs, tmp_path_factory.mktemp("static"))
-
-
-@pytest.fixture
-def host(copied: Alpine, tools: Package) -> Iterator[Alpine]:
-    """A host without apk, and a mirror with apk.static that may be broken."""
-    copied.mirror.add(tools, copied.mirror.main)
-    copied.mirror.index(copied.mirror.main)
-    return copied.without_apk()
 
 
 def _package(host: Alpine) -> Path:

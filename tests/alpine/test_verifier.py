@@ -20,7 +20,7 @@ from rootfs_kit.backends.apk_static.index import IndexEntry, newest, verified_in
 from rootfs_kit.backends.apk_static.package import verified_file
 from rootfs_kit.backends.apk_static.rsa import PublicKey, is_signed, read_public_key
 from rootfs_kit.distro import find_distro
-from tests.support.apk_files import Content, Package, Signer, apk, file, gzipped, make_signer, tar
+from tests.support.apk_files import Content, Package, Signer, apk, control_member, file, gzipped, make_signer, tar
 from tests.support.requirements import needs_program, third_party_data
 
 INDEX = "alpine/APKINDEX-v3.16-main-x86_64.tar.gz"
@@ -207,6 +207,11 @@ class TestMadeIndex:
         with pytest.raises(Refused, match="there is no APKINDEX in it"):
             verified_index(raw, trusted(signer), "")
 
+    def test_a_member_behind_it_is_refused_though_it_was_signed(self, signer: Signer) -> None:
+        raw = signer.signed(made_index(self.TEXT) + gzipped(b""))
+        with pytest.raises(Refused, match="there is something behind its end"):
+            verified_index(raw, trusted(signer), "")
+
     def test_one_that_would_fill_the_memory_is_refused(self, signer: Signer, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(indexes, "MOST_TEXT_BYTES", 1 << 20)
         raw = signer.signed(gzipped(bytes(2 << 20)))
@@ -225,6 +230,14 @@ def test_a_package_whose_control_member_tells_no_digest_is_refused(signer: Signe
     raw = signer.signed(control) + gzipped(tar([file("one", b"")]))
     with pytest.raises(Refused, match="its data was changed"):
         verified_file(raw, IndexEntry("one", "1", hashlib.sha1(control).digest()), "one", "")
+
+
+@needs_program("openssl")
+def test_a_package_with_a_member_too_many_is_refused_though_its_digests_are_right(signer: Signer) -> None:
+    data = gzipped(tar([file("one", b"")])) + gzipped(b"")
+    control = control_member(Package("one", "1"), hashlib.sha256(data).hexdigest())
+    with pytest.raises(Refused, match="there is something behind its end"):
+        verified_file(signer.signed(control) + data, IndexEntry("one", "1", hashlib.sha1(control).digest()), "one", "")
 
 
 @needs_program("openssl")

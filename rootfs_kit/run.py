@@ -14,7 +14,7 @@ import shutil
 import signal
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -103,7 +103,7 @@ def run(command: Command, monitor: Monitor, log: Log) -> None:
     log.keep = True
     raise BuildFailed(
         f"running {program}",
-        f"it ended with {how_it_ended(status)}; its last lines:\n{output.last_lines()}",
+        f"it ended with {how_it_ended(status)}; {output.summary()}",
         f"The whole output is in {log.path}.",
     )
 
@@ -116,27 +116,38 @@ def capture(command: Command) -> tuple[int, tuple[str, ...]]:
 
 
 class Output:
-    """Takes a command's lines: to the log, to the monitor, and the last ones for the error message."""
+    """Takes a command's lines: to the log, to the monitor, and those that matter for the error message."""
 
     def __init__(self, command: Command, monitor: Monitor, log: Log) -> None:
         self._milestones = deque(command.milestones)
         self._monitor = monitor
         self._log = log
         self._last: deque[str] = deque(maxlen=LAST_LINES)
+        self._complaints = command.complaints
+        self._complained: list[str] = []
 
     def receive(self, line: str) -> None:
         line = line.rstrip("\n")
         self._log.write(line)
         self._monitor.detail(line)
         self._last.append(line)
+        if len(self._complained) < LAST_LINES and any(text in line for text in self._complaints):
+            self._complained.append(line)
         while self._milestones and any(text in line for text, _ in self._milestones):
             text, fraction = self._milestones.popleft()
             if text in line:
                 self._monitor.progress(fraction, text)
                 break
 
-    def last_lines(self) -> str:
-        return "\n".join(f"    {line}" for line in self._last) or "    (it said nothing)"
+    def summary(self) -> str:
+        """What the command said last, and before that the complaints that are not among it."""
+        earlier = _indented(line for line in self._complained if line not in self._last)
+        last = f"its last lines:\n{_indented(self._last) or '    (it said nothing)'}"
+        return f"it complained:\n{earlier}\n  {last}" if earlier else last
+
+
+def _indented(lines: Iterable[str]) -> str:
+    return "\n".join(f"    {line}" for line in lines)
 
 
 def _run_to_the_end(command: Command, receive: Callable[[str], None]) -> int:

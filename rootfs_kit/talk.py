@@ -137,7 +137,7 @@ def pipe(producer: Command, consumer: Command, monitor: Monitor, log: Log) -> No
             log.keep = True
             raise BuildFailed(
                 f"running {command.argv[0]}",
-                f"it ended with {how_it_ended(status)}; its last lines:\n{listener.last_lines()}",
+                f"it ended with {how_it_ended(status)}; {listener.summary()}",
                 f"The whole output is in {log.path}.",
             )
 

@@ -22,13 +22,16 @@ class Command:
     """One command of a plan: an argument list, never a shell string.
 
     `milestones` are texts that the tool prints, in order, each with the fraction (0 to 1) of the command that is
-    done when it appears: the progress bar's only source. `stdin` is what it may read. `is_client` says that it only
-    speaks to a service which does the work, and needs the namespaces of the rest of this host for that.
+    done when it appears: the progress bar's only source. `complaints` are texts by which a line is known that says
+    what is wrong: where the command fails, such lines are shown even if many others followed. `stdin` is what it may
+    read. `is_client` says that it only speaks to a service which does the work, and needs the namespaces of the rest
+    of this host for that.
     """
 
     argv: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
     milestones: tuple[tuple[str, float], ...] = ()
+    complaints: tuple[str, ...] = ()
     stdin: bytes = b""
     is_client: bool = False
 

@@ -17,19 +17,20 @@ from rootfs_kit.request import BuildRequest
 PACKAGES_WITH_APK = {"alpine": "apk-tools"}
 # Seconds without progress after which apk gives up on a mirror (apk(8), --timeout).
 SILENCE = 30
-MILESTONES = (("fetch ", 0.02), ("Installing ", 0.10), (".trigger", 0.90), ("OK: ", 0.98))
+MILESTONES = (("Installing ", 0.10), (".trigger", 0.90), ("OK: ", 0.98))
+COMPLAINTS = ("ERROR: ", "WARNING: ")
 # Alpine signs with SHA-1, which the crypto policies of Fedora and its kin forbid; their OpenSSL heeds this variable.
 ALLOW_SHA1 = {"OPENSSL_ENABLE_SHA1_SIGNATURES": "1"}
 SHA256 = re.compile("[0-9a-f]{64}")
 
 
 class Apk:
-    """Plans one call of apk(8) that fills an empty directory."""
+    """Plans the calls of apk(8) that fill an empty directory."""
 
     name = "apk"
 
     def plan(self, request: BuildRequest, distro: Distro, site: Site) -> Plan:
-        """The call that fills the tree; pure. Raises UsageError for a release or machine that the distro has not."""
+        """The calls that fill the tree; pure. Raises UsageError for a release or machine that the distro has not."""
         packages = distro.packages_for(request)
         keys = _keys(distro)
         mirror = site.mirror or _own_mirror(request, distro)
@@ -40,22 +41,8 @@ class Apk:
                 "Give --mirror URL (REPO_URL), or name mirrors in its distro.toml.",
             )
         addresses = _addresses(request, distro, mirror)
-        architecture = ("--arch", distro.architectures[request.arch]) if request.arch else ()
-        argv = (
-            "apk",
-            "add",
-            *("--root", str(site.tree)),
-            "--initdb",
-            *("--keys-dir", str(site.files / "keys")),
-            *("--repositories-file", str(site.files / "repositories")),
-            *architecture,
-            "--no-cache",
-            "--no-progress",
-            *("--timeout", str(SILENCE)),
-            *packages,
-        )
         return Plan(
-            commands=(Command(argv, _environment(request), MILESTONES),),
+            commands=_commands(request, distro, site, packages),
             tools=(Tool("apk", PACKAGES_WITH_APK, ApkStatic(addresses, keys, distro.architectures)),),
             packages=packages,
             files={"repositories": _lines(addresses).encode()} | {f"keys/{key.file.name}": key for key in keys},
@@ -66,6 +53,27 @@ class Apk:
         architecture = distro.architectures[request.arch] if request.arch else ""
         address = next(iter(_addresses(request, distro, "")))
         return f"{address}/{architecture}/APKINDEX.tar.gz".lstrip("/")
+
+
+def _commands(request: BuildRequest, distro: Distro, site: Site, packages: tuple[str, ...]) -> tuple[Command, ...]:
+    """A new database, the indexes, then the packages.
+
+    `apk add` alone would do, were it not content to warn of an index that is missing or not rightly signed, and to go
+    on with the others; `apk update` ends with an error. Its cache keeps them from being fetched twice.
+    """
+    environment = _environment(request)
+    architecture = ("--arch", distro.architectures[request.arch]) if request.arch else ()
+    root = ("--root", str(site.tree), "--keys-dir", str(site.files / "keys"), "--no-progress")
+    repositories = (
+        *("--repositories-file", str(site.files / "repositories")),
+        *("--cache-dir", str(site.tree / "var/cache/apk")),
+        *("--timeout", str(SILENCE)),
+    )
+    return (
+        Command(("apk", "add", "--initdb", *root, *architecture), environment, (), COMPLAINTS),
+        Command(("apk", "update", *root, *repositories), environment, (), COMPLAINTS),
+        Command(("apk", "add", *root, *repositories, *packages), environment, MILESTONES, COMPLAINTS),
+    )
 
 
 def _addresses(request: BuildRequest, distro: Distro, mirror: str) -> tuple[str, ...]:

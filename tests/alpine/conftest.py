@@ -5,12 +5,21 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.alpine.builds import Alpine
-from tests.support.alpine_mirror import Minirootfs, apk_on_path, describe_distro, make_mirror, unpacked
+from tests.support.alpine_mirror import (
+    Minirootfs,
+    apk_on_path,
+    apk_tools_static,
+    describe_distro,
+    make_mirror,
+    unpacked,
+)
+from tests.support.apk_files import Package
 from tests.support.debian_archive import served
 from tests.support.requirements import third_party_data
 
@@ -56,10 +65,22 @@ def alpine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alpine]:
 @pytest.fixture
 def copied(alpine: Alpine, tmp_path: Path) -> Iterator[Alpine]:
     """The newer release, with a mirror of the test's own to be broken, and no cache."""
-    from dataclasses import replace
-
     directory = tmp_path / "copied/alpine"
     shutil.copytree(alpine.mirror.directory, directory)
     with served(directory.parent) as url:
         mirror = replace(alpine.mirror, directory=directory)
         yield replace(alpine, mirror=mirror, url=f"{url}/alpine", cache=tmp_path / "cache")
+
+
+@pytest.fixture(scope="session")
+def tools(alpine: Alpine, tmp_path_factory: pytest.TempPathFactory) -> Package:
+    """A package apk-tools-static."""
+    return apk_tools_static(alpine.mirror.minirootfs, tmp_path_factory.mktemp("static"))
+
+
+@pytest.fixture
+def host(copied: Alpine, tools: Package) -> Alpine:
+    """A host without apk, and a mirror with apk.static that may be broken."""
+    copied.mirror.add(tools, copied.mirror.main)
+    copied.mirror.index(copied.mirror.main)
+    return copied.without_apk()

@@ -41,7 +41,7 @@ def test_options_are_completed(spawn: Run):
 def test_distributions_are_completed_those_of_named_directories_too(spawn: Run, tmp_path: Path):
     make(tmp_path / "mine" / "alpha")
     assert complete(spawn, "rootfs-kit show deb") == ["debian"]
-    assert complete(spawn, "rootfs-kit show --distros-dir mine al") == ["alpha"]
+    assert complete(spawn, "rootfs-kit show --distros-dir mine alph") == ["alpha"]
 
 
 def test_a_wrong_directory_completes_nothing_and_says_nothing(spawn: Run):

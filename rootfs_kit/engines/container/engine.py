@@ -117,7 +117,7 @@ class ContainerEngine:
         lay_files(plan.files, files)
         packed = script.packed(script.script(plan, _environment()), files)
         self.client.tell("cp", "-", f"{name}:/", stdin=packed)
-        output = Output(_milestones(plan), bench.monitor, bench.log)
+        output = Output(_heard_of(plan), bench.monitor, bench.log)
         attached = self.client.command("start", "--attach", "--interactive", name)
         with conversation(attached, output.receive, script.ENDED, PATIENCE) as talk:
             talk.wait()
@@ -130,14 +130,14 @@ class ContainerEngine:
         if said is None:
             raise BuildFailed(
                 f"running {programs} with {self.name}",
-                f"the container ended before its work did; its last lines:\n{output.last_lines()}",
+                f"the container ended before its work did; {output.summary()}",
                 f"The whole output is in {bench.log.path}. See whether `{self.client.program} info` answers.",
             )
         status = said.removeprefix(script.ENDED)
         if status != "0":
             raise BuildFailed(
                 f"running {programs} with {self.name}",
-                f"it ended with exit status {status}; its last lines:\n{output.last_lines()}",
+                f"it ended with exit status {status}; {output.summary()}",
                 f"The whole output is in {bench.log.path}.",
             )
 
@@ -179,9 +179,12 @@ def place_for_the_tree(facts: Facts) -> tuple[str, ...]:
     return ("--volume", str(script.TREE))
 
 
-def _milestones(plan: Plan) -> Command:
+def _heard_of(plan: Plan) -> Command:
     """The plan's commands as one, for whoever listens to their output."""
-    return Command((), milestones=tuple(each for command in plan.commands for each in command.milestones))
+    milestones = tuple(each for command in plan.commands for each in command.milestones)
+    return Command(
+        (), milestones=milestones, complaints=tuple(each for one in plan.commands for each in one.complaints)
+    )
 
 
 def _environment() -> dict[str, str]:

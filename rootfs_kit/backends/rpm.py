@@ -6,6 +6,7 @@ its keys take part, and nothing of the build's own stays in the guest.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
@@ -51,6 +52,13 @@ def repository_sections(request: BuildRequest, distro: Distro, site: Site, setti
     common = "".join(f"{key}={value}\n" for key, value in {**settings, "gpgkey": keys}.items())
     repositories = distro.repositories_for(request, site.mirror)
     return "\n".join(f"[{name}]\nname={name}\nbaseurl={url}\nenabled=1\n{common}" for name, url in repositories)
+
+
+def foreign_machine(request: BuildRequest, distro: Distro) -> str | None:
+    """The distribution's name for the machine that is built for, where it is not the one that builds."""
+    if request.arch is None or request.arch == os.uname().machine:
+        return None
+    return distro.architectures[request.arch]
 
 
 def index(request: BuildRequest, distro: Distro) -> str:

@@ -46,7 +46,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 @pytest.fixture(scope="session")
 def mirror_of(world: World, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], RpmMirror]:
-    """The mirror of a release, made when it is first asked for. Not to be changed: see `copy_of`."""
+    """The mirror of a release, made when it is first asked for. Not to be changed: there is `copy()` for that."""
     made: dict[tuple[str, str], RpmMirror] = {}
 
     def get(distro: str, version: str) -> RpmMirror:
@@ -64,5 +64,5 @@ def _make(world: World, flavour: Flavour, workshop: Path) -> RpmMirror:
     repositories = make_mirror(world.root / name, description, flavour, world.key, workshop)
     return RpmMirror(
         None, f"{world.url}/{name}", world.distros, flavour.distro, flavour.version, world.root / name,
-        tuple(repositories), world.key,
+        repositories[0], world.key,
     )  # fmt: skip

@@ -32,6 +32,7 @@ CONFIGURATION = "zypper.conf"
 # finds in an empty directory.
 LIBRARY = """\
 [main]
+commit.downloadMode=DownloadInAdvance
 configdir={directory}
 credentials.global.dir={directory}/credentials
 download.connect_timeout=30
@@ -46,6 +47,9 @@ solver.onlyRequires=true
 # Digests of packages are in the signed index, and zypper would leave it at that; pkg_gpgcheck has it look at the
 # packages' own signatures as well.
 CHECKS = {"type": "rpm-md", "autorefresh": "1", "gpgcheck": "1", "repo_gpgcheck": "1", "pkg_gpgcheck": "1"}
+# Where a connection breaks off zypper asks what to do, and takes "abort" for an answer; but first it tries the
+# repository's other addresses, and with a slash at its end the same one is another.
+ENDINGS = ("", "/")
 MILESTONES = (
     ("Loading repository data", 0.10),
     ("NEW package", 0.15),
@@ -89,7 +93,7 @@ class Zypper:
         foreign = foreign_machine(request, distro)
         machine = f"arch={foreign}\n" if foreign else ""
         return {
-            REPOSITORIES: repository_sections(request, distro, site, CHECKS).encode(),
+            REPOSITORIES: repository_sections(request, distro, site, CHECKS, ENDINGS).encode(),
             CONFIGURATION: b"[main]\n",
             LIBRARY_CONFIGURATION: f"{LIBRARY.format(directory=site.files / 'zypp')}{machine}".encode(),
             MACROS: macros(request, distro),

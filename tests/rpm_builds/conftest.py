@@ -11,12 +11,10 @@ from pathlib import Path
 import pytest
 
 from rootfs_kit.distro import find_distro
-from tests.build.conftest import mounts_stay_as_they_were
 from tests.rpm_builds.mirrors import RpmMirror
 from tests.support.debian_archive import served
 from tests.support.rpm_repository import FLAVOURS, NEEDED_TOOLS, Flavour, Key, describe_distros, make_key, make_mirror
 
-__all__ = ["mounts_stay_as_they_were"]
 DISTROS = ("fedora", "centos", "azurelinux", "opensuse")
 
 
@@ -66,3 +64,10 @@ def _make(world: World, flavour: Flavour, workshop: Path) -> RpmMirror:
         None, f"{world.url}/{name}", world.distros, flavour.distro, flavour.version, world.root / name,
         repositories[0], world.key,
     )  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def no_mount_is_left() -> Iterator[None]:
+    """No build may leave a mount of its staging directory behind on this host."""
+    yield
+    assert "rootfs-kit" not in Path("/proc/self/mounts").read_text()

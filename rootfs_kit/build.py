@@ -28,6 +28,7 @@ from rootfs_kit.namespaces import enter_private_mounts
 from rootfs_kit.publish import copy_tree, publish, publish_archive
 from rootfs_kit.request import BuildRequest, Format
 from rootfs_kit.run import Log, build_log, run
+from rootfs_kit.signing_keys import require_pinned_keys
 from rootfs_kit.staging import Staging, remove_tree, staging, temporary_directory
 from rootfs_kit.summary import BuildResult, summarise
 from rootfs_kit.target import require_safe_file, require_safe_target
@@ -43,6 +44,7 @@ def build(request: BuildRequest, distro: Distro, monitor: Monitor, cache: Path) 
     """
     agent = resolve_agent(request)
     require_usable_inputs(request)
+    require_pinned_keys(distro.keys_for(request))
     _require_safe_target(request, request.force)
     planner = partial(find_backend(distro.backend).plan, request, distro)
     plan = planner(site_to_show(request, distro))

@@ -84,7 +84,7 @@ def _distro_facts(planned: PlannedBuild, release: Release, today: date) -> Facts
         "init_modes": [str(mode) for mode in distro.init_modes],
         "backend": distro.backend,
         "mirrors": [mirror for mirror in mirrors_of(request, distro) if mirror is not None],
-        "keyrings": [str(keyring) for keyring in distro.keyrings],
+        "keyrings": [str(file) for file in (*distro.keyrings, *(key.file for key in distro.keys_for(request)))],
         "directory": str(distro.directory),
         "found_by": distro.found_by,
         "variables": {

@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rootfs_kit.backends import Command, Plan, Site, Tool
-from rootfs_kit.backends.rpm import MACROS, environment, index, key_files, macros, repository_sections
+from rootfs_kit.backends.rpm import (
+    MACROS,
+    environment,
+    foreign_machine,
+    index,
+    key_files,
+    macros,
+    repository_sections,
+)
 from rootfs_kit.distro import Distro
 from rootfs_kit.request import BuildRequest
 
@@ -44,11 +52,6 @@ reposdir=/dev/null
 varsdir=/dev/null
 repodir={repositories}
 """
-# What --forcearch sets (dnf(8)); tdnf passes it over, and builds for its own machine only.
-MACHINE = """\
-arch={machine}
-ignorearch=1
-"""
 MILESTONES = (
     ("Dependencies resolved", 0.05),
     ("Downloading Packages", 0.08),
@@ -71,19 +74,23 @@ class Dnf:
         """The call that fills the tree; pure. Raises UsageError for what the distro has not, and without a mirror."""
         release = distro.release(request.os_version)
         packages = distro.packages_for(request)
+        foreign = foreign_machine(request, distro)
+        # tdnf builds for its own machine only.
+        tool = self.tool if foreign is None else DNF.tool
         argv = (
-            self.tool.program,
+            tool.program,
             "--assumeyes",
             f"--config={site.files / CONFIGURATION}",
             f"--installroot={site.tree}",
             f"--releasever={release.version or release.name}",
+            *((f"--forcearch={foreign}",) if foreign else ()),
             "install",
             *packages,
         )
         files = self._files(request, distro, site)
         # Aliases of this host could turn "install" into something else (dnf(8), Alias Command).
         variables = {**environment(request, site), "DNF_DISABLE_ALIASES": "1"}
-        return Plan((Command(argv, variables, MILESTONES),), (self.tool,), packages, files)
+        return Plan((Command(argv, variables, MILESTONES),), (tool,), packages, files)
 
     def index(self, request: BuildRequest, distro: Distro) -> str:
         return index(request, distro)
@@ -92,9 +99,8 @@ class Dnf:
         checks = {"gpgcheck": "1", "repo_gpgcheck": "1" if distro.signed_indexes else "0"}
         repositories = repository_sections(request, distro, site, checks)
         places = PLACES.format(repositories=(site.files / REPOSITORIES).parent)
-        machine = MACHINE.format(machine=distro.architectures[request.arch]) if request.arch else ""
         return {
-            CONFIGURATION: f"{MAIN}{places}{machine}\n{repositories}".encode(),
+            CONFIGURATION: f"{MAIN}{places}\n{repositories}".encode(),
             REPOSITORIES: repositories.encode(),
             MACROS: macros(request, distro),
             **key_files(request, distro),

@@ -6,6 +6,7 @@ its keys take part, and nothing of the build's own stays in the guest.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
@@ -19,6 +20,8 @@ from rootfs_kit.request import BuildRequest
 DATABASE = "/usr/lib/sysimage/rpm"
 HOME = "home"
 MACROS = f"{HOME}/.rpmmacros"
+ANOTHER = "\n        "
+"""What stands between two values of one key."""
 
 
 def macros(request: BuildRequest, distro: Distro) -> bytes:
@@ -39,8 +42,13 @@ def key_files(request: BuildRequest, distro: Distro) -> dict[str, Path]:
     return {f"keys/{key.file.name}": key.file for key in distro.keys_for(request)}
 
 
-def repository_sections(request: BuildRequest, distro: Distro, site: Site, settings: Mapping[str, str]) -> str:
-    """The release's repositories as dnf.conf(5) and zypper write them, `settings` in each. Raises UsageError."""
+def repository_sections(
+    request: BuildRequest, distro: Distro, site: Site, settings: Mapping[str, str], endings: tuple[str, ...] = ("",)
+) -> str:
+    """The release's repositories as dnf.conf(5) and zypper write them, `settings` in each. Raises UsageError.
+
+    Each address is given once with each of `endings`, for a tool that goes on to a repository's next one by itself.
+    """
     if site.mirror is None:
         raise UsageError(
             f"planning a build of {distro.title}",
@@ -50,7 +58,17 @@ def repository_sections(request: BuildRequest, distro: Distro, site: Site, setti
     keys = " ".join(_file_url(site.files / name) for name in key_files(request, distro))
     common = "".join(f"{key}={value}\n" for key, value in {**settings, "gpgkey": keys}.items())
     repositories = distro.repositories_for(request, site.mirror)
-    return "\n".join(f"[{name}]\nname={name}\nbaseurl={url}\nenabled=1\n{common}" for name, url in repositories)
+    return "\n".join(
+        f"[{name}]\nname={name}\nbaseurl={ANOTHER.join(url + ending for ending in endings)}\nenabled=1\n{common}"
+        for name, url in repositories
+    )
+
+
+def foreign_machine(request: BuildRequest, distro: Distro) -> str | None:
+    """The distribution's name for the machine that is built for, where it is not the one that builds."""
+    if request.arch is None or request.arch == os.uname().machine:
+        return None
+    return distro.architectures[request.arch]
 
 
 def index(request: BuildRequest, distro: Distro) -> str:

@@ -9,7 +9,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from rootfs_kit.backends import Command, Plan, Site, Tool
-from rootfs_kit.backends.rpm import MACROS, environment, index, key_files, macros, repository_sections
+from rootfs_kit.backends.rpm import (
+    MACROS,
+    environment,
+    foreign_machine,
+    index,
+    key_files,
+    macros,
+    repository_sections,
+)
 from rootfs_kit.distro import Distro
 from rootfs_kit.request import BuildRequest
 
@@ -24,6 +32,7 @@ CONFIGURATION = "zypper.conf"
 # finds in an empty directory.
 LIBRARY = """\
 [main]
+commit.downloadMode=DownloadInAdvance
 configdir={directory}
 credentials.global.dir={directory}/credentials
 download.connect_timeout=30
@@ -34,11 +43,13 @@ multiversion=
 rpm.install.excludedocs=yes
 solver.onlyRequires=true
 """
-MACHINE = "arch={machine}\n"
 
 # Digests of packages are in the signed index, and zypper would leave it at that; pkg_gpgcheck has it look at the
 # packages' own signatures as well.
 CHECKS = {"type": "rpm-md", "autorefresh": "1", "gpgcheck": "1", "repo_gpgcheck": "1", "pkg_gpgcheck": "1"}
+# Where a connection breaks off zypper asks what to do, and takes "abort" for an answer; but first it tries the
+# repository's other addresses, and with a slash at its end the same one is another.
+ENDINGS = ("", "/")
 MILESTONES = (
     ("Loading repository data", 0.10),
     ("NEW package", 0.15),
@@ -48,7 +59,7 @@ MILESTONES = (
 
 
 class Zypper:
-    """Plans a call of rpm(8) that brings the keys, and one of zypper(8)."""
+    """Plans a call of rpm(8) that brings the keys, and two of zypper(8): for the indexes, and for the packages."""
 
     name = "zypper"
 
@@ -56,22 +67,21 @@ class Zypper:
         """The calls that fill the tree; pure. Raises UsageError for what the distro has not, and without a mirror."""
         packages = distro.packages_for(request)
         keys = key_files(request, distro)
-        variables = environment(request, site)
-        trust = ("rpm", f"--root={site.tree}", "--import", *(str(site.files / name) for name in keys))
-        install = (
+        rpm = environment(request, site)
+        library = {**rpm, "ZYPP_CONF": str(site.files / LIBRARY_CONFIGURATION)}
+        zypper = (
             "zypper",
             f"--config={site.files / CONFIGURATION}",
             f"--root={site.tree}",
             f"--reposd-dir={(site.files / REPOSITORIES).parent}",
             "--non-interactive",
-            "install",
-            "--no-recommends",
-            "--auto-agree-with-licenses",
-            *packages,
         )
+        install = (*zypper, "--no-refresh", "install", "--no-recommends", "--auto-agree-with-licenses", *packages)
         commands = (
-            Command(trust, variables),
-            Command(install, {**variables, "ZYPP_CONF": str(site.files / LIBRARY_CONFIGURATION)}, MILESTONES),
+            Command(("rpm", f"--root={site.tree}", "--import", *(str(site.files / name) for name in keys)), rpm),
+            # On its own, since an install goes on without a repository that it could not refresh.
+            Command((*zypper, "refresh"), library),
+            Command(install, library, MILESTONES),
         )
         return Plan(commands, (ZYPPER, RPM), packages, self._files(request, distro, site))
 
@@ -80,9 +90,10 @@ class Zypper:
 
     @staticmethod
     def _files(request: BuildRequest, distro: Distro, site: Site) -> dict[str, bytes | Path]:
-        machine = MACHINE.format(machine=distro.architectures[request.arch]) if request.arch else ""
+        foreign = foreign_machine(request, distro)
+        machine = f"arch={foreign}\n" if foreign else ""
         return {
-            REPOSITORIES: repository_sections(request, distro, site, CHECKS).encode(),
+            REPOSITORIES: repository_sections(request, distro, site, CHECKS, ENDINGS).encode(),
             CONFIGURATION: b"[main]\n",
             LIBRARY_CONFIGURATION: f"{LIBRARY.format(directory=site.files / 'zypp')}{machine}".encode(),
             MACROS: macros(request, distro),

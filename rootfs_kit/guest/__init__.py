@@ -16,7 +16,7 @@ from rootfs_kit.guest.changes import RunInside, lay_directories_over, run_script
 from rootfs_kit.guest.clock import bring_configurations, follow_host_clock, has_chronyd
 from rootfs_kit.guest.clock_unit import bring_clock_units, mend_clock_unit
 from rootfs_kit.guest.confidential import widen_run
-from rootfs_kit.guest.init import let_agent_be_init, start_from_initramfs
+from rootfs_kit.guest.init import let_agent_be_init, let_systemd_be_init, start_from_initramfs
 from rootfs_kit.guest.modules import RunOnHost, install_modules, require_modprobe, resolve_modules
 from rootfs_kit.guest.mountpoints import provide_devices, provide_mount_points
 from rootfs_kit.guest.overlay import prepare_overlay
@@ -91,6 +91,7 @@ def _add_agent(editor: RootfsEditor, request: BuildRequest, agent: Agent, monito
     if request.agent_init:
         let_agent_be_init(editor, agent)
     else:
+        let_systemd_be_init(editor)
         start_agent_by_systemd(editor, agent, monitor)
         provide_tmp_mount(editor)
     let_services_enter_the_root(editor)

@@ -28,6 +28,16 @@ def let_agent_be_init(editor: RootfsEditor, agent: Agent) -> None:
         editor.symlink(agent.path, "../../sbin/init")
 
 
+def let_systemd_be_init(editor: RootfsEditor) -> None:
+    """Where systemd is installed and nothing is /sbin/init, link it there.
+
+    openSUSE has the link in a package of its own, which nothing in a guest requires (systemd-sysvinit).
+    """
+    systemd = next((path for path in SYSTEMD if editor.is_executable(path)), None)
+    if systemd is not None and editor.lstat(INIT) is None:
+        editor.symlink(INIT, systemd)
+
+
 def start_from_initramfs(editor: RootfsEditor) -> None:
     """Let /init be the program that /sbin/init is, by one link.
 

@@ -50,7 +50,7 @@ def test_an_unknown_name_gets_the_nearest_and_the_list():
         find_distro("debain")
     assert caught.value.doing == 'looking for the distribution "debain"'
     assert 'Did you mean "debian"?' in caught.value.hint
-    assert "Those that can be built: debian" in caught.value.hint
+    assert "Those that can be built: " in caught.value.hint
 
 
 @pytest.mark.parametrize("name", ["", "/", "..", "debian/", "a\0b", "\x1b[2J", "../../etc"])

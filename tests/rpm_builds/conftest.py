@@ -11,12 +11,10 @@ from pathlib import Path
 import pytest
 
 from rootfs_kit.distro import find_distro
-from tests.build.conftest import mounts_stay_as_they_were
 from tests.rpm_builds.mirrors import RpmMirror
 from tests.support.debian_archive import served
 from tests.support.rpm_repository import FLAVOURS, NEEDED_TOOLS, Flavour, Key, describe_distros, make_key, make_mirror
 
-__all__ = ["mounts_stay_as_they_were"]
 DISTROS = ("fedora", "centos", "azurelinux", "opensuse")
 
 
@@ -46,7 +44,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 @pytest.fixture(scope="session")
 def mirror_of(world: World, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], RpmMirror]:
-    """The mirror of a release, made when it is first asked for. Not to be changed: see `copy_of`."""
+    """The mirror of a release, made when it is first asked for. Not to be changed: there is `copy()` for that."""
     made: dict[tuple[str, str], RpmMirror] = {}
 
     def get(distro: str, version: str) -> RpmMirror:
@@ -64,5 +62,12 @@ def _make(world: World, flavour: Flavour, workshop: Path) -> RpmMirror:
     repositories = make_mirror(world.root / name, description, flavour, world.key, workshop)
     return RpmMirror(
         None, f"{world.url}/{name}", world.distros, flavour.distro, flavour.version, world.root / name,
-        tuple(repositories), world.key,
+        repositories[0], world.key,
     )  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def no_mount_is_left() -> Iterator[None]:
+    """No build may leave a mount of its staging directory behind on this host."""
+    yield
+    assert "rootfs-kit" not in Path("/proc/self/mounts").read_text()

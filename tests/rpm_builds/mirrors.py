@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import shutil
+import tempfile
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.build.builds import Mirror
-from tests.support.rpm_repository import Key
+from tests.support.rpm_repository import Key, index
 
 
 @dataclass(frozen=True)
@@ -16,10 +18,29 @@ class RpmMirror(Mirror):
     distro: str = ""
     version: str = ""
     directory: Path = Path()
-    repositories: tuple[Path, ...] = ()
+    repository: Path = Path()
     key: Key | None = None
 
     def arguments(self, target: Path, *more: str) -> list[str]:
         line = super().arguments(target, "--os-version", self.version, *more)
         line[line.index("debian")] = self.distro
         return line
+
+    def copy(self) -> RpmMirror:
+        """The same at another address, to be changed."""
+        place = Path(tempfile.mkdtemp(dir=self.directory.parent))
+        shutil.copytree(self.directory, place, dirs_exist_ok=True)
+        repository = place / self.repository.relative_to(self.directory)
+        return replace(self, directory=place, repository=repository, url=f"{self.url.rpartition('/')[0]}/{place.name}")
+
+    @property
+    def index(self) -> Path:
+        return self.repository / "repodata/repomd.xml"
+
+    def package(self, name: str) -> Path:
+        return next(self.repository.glob(f"{name}-1*.rpm"))
+
+    def index_anew(self) -> None:
+        """Write the index of the packages as they now are, signed where the distribution's is."""
+        signed = self.index.with_name("repomd.xml.asc").exists()
+        index(self.repository, self.key if signed else None)

@@ -68,7 +68,7 @@ class Key:
 
     def sign_packages(self, packages: Sequence[Path]) -> None:
         macros = {"_gpg_name": self.fingerprint, "_gpg_path": self.home, "__gpg": shutil.which("gpg")}
-        _run("rpmsign", *_defined(macros), "--addsign", *map(str, packages))
+        run("rpmsign", *_defined(macros), "--addsign", *map(str, packages))
 
     def sign_index(self, repository: Path) -> None:
         """A signature beside the index, and the key, as a mirror offers it."""
@@ -78,7 +78,7 @@ class Key:
         shutil.copyfile(self.public, index.with_name("repomd.xml.key"))
 
     def gpg(self, *arguments: str) -> str:
-        return _run("gpg", "--homedir", str(self.home), "--batch", "--yes", "--pinentry-mode", "loopback", *arguments)
+        return run("gpg", "--homedir", str(self.home), "--batch", "--yes", "--pinentry-mode", "loopback", *arguments)
 
 
 @dataclass(frozen=True)
@@ -125,11 +125,16 @@ def make_key(home: Path, name: str) -> Key:
     return Key(home, key.public, fingerprint)
 
 
-def make_mirror(mirror: Path, distro: Distro, flavour: Flavour, key: Key, workshop: Path) -> list[Path]:
-    """Fill `mirror` with the repositories of one release, and say which they are; the first has all packages."""
-    request = BuildRequest(workshop / "out", arch=os.uname().machine, os_version=flavour.version, seccomp=True)
+def make_mirror(
+    mirror: Path, distro: Distro, flavour: Flavour, key: Key, workshop: Path, machine: str = os.uname().machine
+) -> list[Path]:
+    """Fill `mirror` with the repositories of one release, and say which they are; the first has all packages.
+
+    Whatever `machine` the packages are labelled with, the programs in them are this host's.
+    """
+    request = BuildRequest(workshop / "out", arch=machine, os_version=flavour.version, seccomp=True)
     repositories = [mirror / path.strip("/") for _, path in distro.repositories_for(request, "")]
-    packages = build_packages(flavour, distro.packages_for(request), workshop)
+    packages = build_packages(flavour, distro.packages_for(request), workshop, machine)
     key.sign_packages(packages)
     for repository in repositories:
         repository.mkdir(parents=True)
@@ -142,12 +147,12 @@ def make_mirror(mirror: Path, distro: Distro, flavour: Flavour, key: Key, worksh
 
 def index(repository: Path, key: Key | None) -> None:
     """Write the index of the packages that are there; signed, if there is a key for it."""
-    _run("createrepo_c", "--quiet", "--no-database", str(repository))
+    run("createrepo_c", "--quiet", "--no-database", str(repository))
     if key is not None:
         key.sign_index(repository)
 
 
-def build_packages(flavour: Flavour, names: Sequence[str], workshop: Path) -> list[Path]:
+def build_packages(flavour: Flavour, names: Sequence[str], workshop: Path, machine: str) -> list[Path]:
     """A package for each of `names`, with what belongs to it of one small guest."""
     tree = _guest(workshop / "tree", flavour)
     files = _by_package(flavour)
@@ -162,12 +167,20 @@ def build_packages(flavour: Flavour, names: Sequence[str], workshop: Path) -> li
     specification.append("%files\n%defattr(-,root,root)\n" + "\n".join(rest) + "\n")
     written = workshop / "guest.spec"
     written.write_text("".join(specification))
-    return rpmbuild(written, workshop)
+    return rpmbuild(written, workshop, machine)
 
 
-def rpmbuild(specification: Path, workshop: Path) -> list[Path]:
+def rpmbuild(specification: Path, workshop: Path, machine: str) -> list[Path]:
+    """The packages that a specification makes, labelled for `machine`."""
     places = {"_topdir": workshop / "build", "_rpmdir": workshop / "rpms"}
-    _run("rpmbuild", "-bb", "--quiet", *_defined({**BUILD_OPTIONS, **places}), str(specification))
+    run(
+        "rpmbuild",
+        "-bb",
+        "--quiet",
+        f"--target={machine}-linux",
+        *_defined({**BUILD_OPTIONS, **places}),
+        str(specification),
+    )
     return sorted((workshop / "rpms").glob("*.rpm"))
 
 
@@ -288,7 +301,8 @@ def _defined(macros: Mapping[str, object]) -> list[str]:
     return [word for name, value in macros.items() for word in ("--define", f"{name} {value}")]
 
 
-def _run(*command: str) -> str:
+def run(*command: str) -> str:
+    """What the program prints; it must end well."""
     done = subprocess.run(
         command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False
     )

@@ -134,7 +134,8 @@ class Distro:
     package list is in the manifest; `signed_indexes` says that each repository's index is signed, besides the packages;
     `mirrors` are tried in turn, empty where the backend knows its own default, and
     `architecture_mirrors` take their place for some machines; `ids` are what its os-release(5) may call itself;
-    `found_by` says which search turned it up; `script` is there where a `config.sh` describes it.
+    `found_by` says which search turned it up; `script` is there where a `config.sh` describes it;
+    `tested` says how its builds are tested.
     """
 
     name: str
@@ -160,6 +161,7 @@ class Distro:
     signed_indexes: bool = False
     builder: Builder | None = None
     script: ConfigScript | None = None
+    tested: str = ""
 
     @property
     def os_release_ids(self) -> tuple[str, ...]:
@@ -291,7 +293,8 @@ def find_distro(name: str, paths: Sequence[str | PathLike[str]] = ()) -> Distro:
 
     if "/" in name and describes(Path(name), NAMED_DESCRIPTIONS):
         directory = Path(name).absolute()
-        return load_distro(Location(directory.resolve().name, directory, "named by its path"))
+        named = Location(directory.resolve().name, directory, "named by its path", tuple(map(Path, paths)))
+        return load_distro(named)
     locations = {location.name: location for location in locate(paths)}
     if name not in locations:
         for location in locations.values():

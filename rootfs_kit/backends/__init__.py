@@ -132,9 +132,16 @@ def find_backend(name: str) -> Backend:
     known = _backends()
     if name not in known:
         raise UsageError(
-            f'looking for the backend "{name}"', "there is none of that name", f"There are: {', '.join(sorted(known))}."
+            f'looking for the backend "{name}"',
+            "there is none of that name",
+            f"There are: {', '.join(backend_names())}.",
         )
     return known[name]
+
+
+def backend_names() -> list[str]:
+    """The names that a distro.toml may give as its `backend`, sorted."""
+    return sorted(_backends())
 
 
 @cache

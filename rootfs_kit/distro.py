@@ -132,8 +132,9 @@ class Distro:
     `architectures` maps the kernel's name of a machine (`uname -m`) to the distribution's own; `trim` lists guest
     paths (glob patterns) that a guest never reads; `databases` the package manager's own state, dropped once the
     package list is in the manifest; `signed_indexes` says that each repository's index is signed, besides the packages;
-    `mirrors` are tried in turn, empty where the backend knows its own default, and
-    `architecture_mirrors` take their place for some machines; `ids` are what its os-release(5) may call itself;
+    `mirrors` are tried in turn, empty where the backend knows its own default, and `architecture_mirrors` take their
+    place for some machines; `suites` are what an apt archive has of a release, its updates among them, with
+    placeholders; `ids` are what its os-release(5) may call itself;
     `found_by` says which search turned it up; `script` is there where a `config.sh` describes it;
     `tested` says how its builds are tested.
     """
@@ -148,6 +149,7 @@ class Distro:
     architectures: Mapping[str, str]
     packages: PackageRules
     mirrors: tuple[str, ...] = ()
+    suites: tuple[str, ...] = ()
     components: tuple[str, ...] = ()
     keyrings: tuple[Path, ...] = ()
     trim: tuple[str, ...] = ()

@@ -42,6 +42,7 @@ KEYS = (
     "init-modes",
     "components",
     "mirrors",
+    "suites",
     "architecture-mirrors",
     "repository",
     "keyrings",
@@ -106,7 +107,7 @@ def require_distro_name(name: str) -> None:
     """Raise UsageError for what is no name for a distribution, and for its directory."""
     if not _NAME.fullmatch(name):
         hint = "Use letters, digits, dots, dashes and underscores."
-        raise UsageError("naming a distribution", f'"{name}" is no name for one, nor for its directory', hint)
+        raise UsageError("reading the name of a directory", f'"{name}" is no name for a distribution', hint)
 
 
 def load_distro(location: Location) -> Distro:
@@ -139,6 +140,7 @@ def described_by(table: Table, location: Location) -> Distro:
         architectures=architectures,
         packages=_packages(table.table("packages")),
         mirrors=table.words("mirrors", ()),
+        suites=table.words("suites", ()),
         components=table.words("components", ()),
         keyrings=tuple(location.directory / name for name in table.words("keyrings", ())),
         trim=_guest_paths(trim, "paths"),

@@ -55,7 +55,7 @@ def test_nothing_is_overwritten(run: Run) -> None:
 def test_a_name_that_is_none_is_refused(run: Run, name: str) -> None:
     refused = run("new", "--", name)
     assert refused.status == 2
-    assert "is no name" in refused.err
+    assert "is no name for a distribution" in refused.err
     assert list(Path().iterdir()) == []
 
 

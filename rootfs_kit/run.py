@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rootfs_kit.backends import Command
-from rootfs_kit.errors import BuildFailed, HostLacks
+from rootfs_kit.errors import BuildFailed, HostLacks, WouldFailAnywhere
 from rootfs_kit.interrupts import held, let_through
 from rootfs_kit.monitor import Monitor
 
@@ -82,7 +83,7 @@ def run(command: Command, monitor: Monitor, log: Log) -> None:
     """Run one command to its end.
 
     Raises HostLacks when there is no such program, and BuildFailed with the last lines of its output and the log's
-    path when it does not end well.
+    path when it does not end well; WouldFailAnywhere where these say so.
     """
     shown = shlex.join(command.argv)
     log.write(f"+ {shown}")
@@ -95,7 +96,8 @@ def run(command: Command, monitor: Monitor, log: Log) -> None:
     if status == NOT_FOUND and shutil.which(command.argv[0], path=_environment(command)["PATH"]) is None:
         raise HostLacks(f"starting {program}", "there is no such program on PATH", f"Install {program}.")
     log.keep = True
-    raise BuildFailed(
+    failure = WouldFailAnywhere if output.futile else BuildFailed
+    raise failure(
         f"running {program}",
         f"it ended with {_how_it_ended(status)}; its last lines:\n{output.last_lines()}",
         f"The whole output is in {log.path}.",
@@ -117,12 +119,15 @@ class Output:
         self._monitor = monitor
         self._log = log
         self._last: deque[str] = deque(maxlen=LAST_LINES)
+        self._futile = re.compile("|".join(command.futile)) if command.futile else None
+        self.futile = False
 
     def receive(self, line: str) -> None:
         line = line.rstrip("\n")
         self._log.write(line)
         self._monitor.detail(line)
         self._last.append(line)
+        self.futile = self.futile or bool(self._futile and self._futile.search(line))
         while self._milestones and any(text in line for text, _ in self._milestones):
             text, fraction = self._milestones.popleft()
             if text in line:

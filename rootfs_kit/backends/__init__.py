@@ -22,12 +22,14 @@ class Command:
     """One command of a plan: an argument list, never a shell string.
 
     `milestones` are texts that the tool prints, in order, each with the fraction (0 to 1) of the command that is
-    done when it appears: the progress bar's only source.
+    done when it appears: the progress bar's only source. `futile` are regular expressions: where a line of a failed
+    run has one of them in it, the fault is not the mirror's, and another mirror would not help.
     """
 
     argv: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
     milestones: tuple[tuple[str, float], ...] = ()
+    futile: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,13 @@ APT_OPTIONS = (
     "Acquire::http::Timeout 30",
     "APT::Install-Recommends false",
 )
+# What apt and dpkg say of a package that no mirror has, and of a full disk.
+FUTILE = (
+    r"E: Unable to locate package",
+    r"E: Couldn't find any package by (?:glob|regex)",
+    r"has no installation candidate",
+    r"No space left on device",
+)
 KEYRINGS = "keyrings"
 MILESTONES = (
     ("running apt-get update", 0.02),
@@ -55,7 +62,7 @@ class Mmdebstrap:
             str(site.tree),
             *_sources(request, distro, site),
         )
-        return Plan((Command(argv, self._environment(request), MILESTONES),), (MMDEBSTRAP,), packages, keyrings)
+        return Plan((Command(argv, self._environment(request), MILESTONES, FUTILE),), (MMDEBSTRAP,), packages, keyrings)
 
     def index(self, request: BuildRequest, distro: Distro) -> str:
         return f"dists/{distro.release(request.os_version).name}/InRelease"

@@ -1,13 +1,39 @@
-"""Whether an archive of packages can be reached, for `doctor`; nothing is fetched but its index's first bytes."""
+"""Whether an archive of packages can be reached, and soon enough; nothing is fetched but the beginning of its index.
+
+A mirror that is dead should cost seconds: a package manager that waits for one takes minutes, and some wait for ever.
+"""
 
 from __future__ import annotations
 
+import ssl
 import subprocess
+import time
 import urllib.error
 import urllib.request
-from http.client import HTTPException
+from collections.abc import Callable
+from dataclasses import dataclass
+from http.client import HTTPException, IncompleteRead
 
 ANSWER_SECONDS = 10
+ATTEMPTS = 3
+PAUSE_SECONDS = 1.0
+INDEX_BYTES = 256 * 1024
+PIECE_BYTES = 16 * 1024
+
+# What asks for a password or another certificate may well answer to the package manager, which has its own settings.
+PERHAPS_ONLY_US = (401, 403, 407)
+OVERLOADED = 500
+
+
+@dataclass(frozen=True)
+class Complaint:
+    """Why an archive did not give its index. `passing` is what may be gone at the next attempt; `hopeless` is what
+    the package manager would meet as well.
+    """
+
+    text: str
+    passing: bool = False
+    hopeless: bool = True
 
 
 def archives_of_apt(origin: str) -> tuple[str, ...]:
@@ -32,16 +58,51 @@ def archives_of_apt(origin: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(line[2] for line in lines if len(line) == 3 and line[:2] == [origin, origin]))
 
 
-def archive_complaint(mirror: str, index: str) -> str | None:
-    """Why the archive at `mirror` cannot serve its file `index`; None when it answers."""
+def archive_complaint(mirror: str, index: str, pause: Callable[[float], None] = time.sleep) -> Complaint | None:
+    """Why the archive at `mirror` cannot serve its file `index`; None when it does. What may pass is tried again."""
+    complaint = _complaint(mirror, index)
+    for attempt in range(1, ATTEMPTS):
+        if complaint is None or not complaint.passing:
+            break
+        pause(attempt * PAUSE_SECONDS)
+        complaint = _complaint(mirror, index)
+    return complaint
+
+
+def _complaint(mirror: str, index: str) -> Complaint | None:
     url = f"{mirror.rstrip('/')}/{index}"
     try:
-        with urllib.request.urlopen(url, timeout=ANSWER_SECONDS) as answer:
-            answer.read(1)
+        return _too_slow(url)
     except urllib.error.HTTPError as error:
-        return f"{error.code} {error.reason} for {index or 'it'}"
+        text = f"{error.code} {error.reason} for {index or 'it'}"
+        return Complaint(text, error.code >= OVERLOADED, error.code not in PERHAPS_ONLY_US)
     except urllib.error.URLError as error:
-        return str(getattr(error.reason, "strerror", None) or error.reason)
+        return _of_the_connection(error.reason)
     except (OSError, ValueError, HTTPException) as error:
-        return str(error) or type(error).__name__
+        return _of_the_connection(error)
+
+
+def _too_slow(url: str) -> Complaint | None:
+    """Read the beginning of the index; a mirror that gives it drop by drop is as good as dead."""
+    deadline = time.monotonic() + ANSWER_SECONDS
+    with urllib.request.urlopen(url, timeout=ANSWER_SECONDS) as answer:
+        got = 0
+        while got < INDEX_BYTES:
+            piece = answer.read1(PIECE_BYTES) if hasattr(answer, "read1") else answer.read(PIECE_BYTES)
+            if not piece:
+                if getattr(answer, "length", None):
+                    raise IncompleteRead(b"", answer.length)
+                return None
+            got += len(piece)
+            if time.monotonic() > deadline:
+                return Complaint(f"too slow: {got} bytes in {ANSWER_SECONDS} s")
     return None
+
+
+def _of_the_connection(reason: object) -> Complaint:
+    if isinstance(reason, TimeoutError):
+        return Complaint(f"no answer within {ANSWER_SECONDS} s")
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        return Complaint(f"its certificate: {reason.verify_message}", hopeless=False)
+    text = str(getattr(reason, "strerror", None) or reason) or type(reason).__name__
+    return Complaint(text, passing=isinstance(reason, ConnectionResetError | HTTPException | BrokenPipeError))

@@ -46,14 +46,15 @@ def build(request: BuildRequest, distro: Distro, monitor: Monitor, cache: Path) 
     require_usable_inputs(request)
     require_pinned_keys(distro.keys_for(request))
     _require_safe_target(request, request.force)
-    planner = partial(find_backend(distro.backend).plan, request, distro)
+    backend = find_backend(distro.backend)
+    planner, index = partial(backend.plan, request, distro), backend.index(request, distro)
     plan = planner(site_to_show(request, distro))
     engine = choose_engine(request, distro, plan).engine
     engine.require_ready(plan)
     engine.gain_rights()
     with _workshop(request, monitor) as workshop:
         with monitor.stage("installing packages"):
-            plan = _install(engine, planner, mirrors_of(request, distro), workshop, cache)
+            plan = _install(engine, planner, mirrors_of(request, distro), index, workshop, cache)
             _require_the_release(workshop.made, distro, request)
         return _finish(request, agent, distro, plan, workshop, monitor)
 
@@ -95,7 +96,9 @@ class Workshop:
         run(command, self.monitor, self.log)
 
 
-def _install(engine: Engine, planner: Planner, mirrors: Sequence[Mirror], workshop: Workshop, cache: Path) -> Plan:
+def _install(
+    engine: Engine, planner: Planner, mirrors: Sequence[Mirror], index: str, workshop: Workshop, cache: Path
+) -> Plan:
     """The distribution's packages in a tree, from the first mirror that gives them all."""
     scratch = workshop.staging.work / "scratch"
     bench = Workbench(workshop.made, scratch, cache, workshop.monitor, workshop.log)
@@ -107,7 +110,7 @@ def _install(engine: Engine, planner: Planner, mirrors: Sequence[Mirror], worksh
         return engine.fill(bench, planner, mirror)
 
     with container_hooks(engine.name, planner(Site(bench.tree, scratch)), bench):
-        plan = from_the_first(mirrors, install, workshop.monitor)
+        plan = from_the_first(mirrors, index, install, workshop.monitor)
     remove_tree(scratch)
     with RootfsEditor(workshop.made) as editor:
         for path, text in plan.settings.items():

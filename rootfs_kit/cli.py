@@ -18,6 +18,7 @@ from rootfs_kit.cli_options import (
     ALL_BUT_FORMAT,
     Group,
     archive_options,
+    complete_distro,
     config_option,
     debug_option,
     distro_argument,
@@ -90,6 +91,31 @@ def list_(format_: str, distros_dirs: tuple[str, ...]) -> int:
         _print(listing.table(distros, around.today, _width()))
     listing.raise_together(errors)
     return ExitCode.DONE
+
+
+@cli.command(short_help="Describe a distribution of your own.")
+@click.argument("name")
+@click.option("--from", "parent", metavar="DISTRO", help="Extend this distribution.", shell_complete=complete_distro)
+@click.option("--style", type=click.Choice(["toml", "shell"]), default="toml", show_default=True,
+              help="A distro.toml, or config.sh and rootfs_lib.sh as Kata's osbuilder has them.")  # fmt: skip
+@click.option(
+    "--dir", "directory", metavar="DIR", type=click.Path(), default=".", help="Where to make it.  [default: .]"
+)
+@distros_dir_option
+def new(name: str, parent: str | None, style: str, directory: str, distros_dirs: tuple[str, ...]) -> None:
+    """Make a directory NAME that describes a distribution, to be filled in.
+
+    \b
+    Examples:
+      rootfs-kit new my_awesome_rootfs --from debian
+      rootfs-kit new my_awesome_rootfs --style shell --dir ./mine
+      rootfs-kit build my_awesome_rootfs --distros-dir ./mine
+    """
+    from rootfs_kit.new_distro import Style, write_skeleton
+
+    around = Surroundings.of_this_process()
+    files = write_skeleton(name, around.cwd / directory, Style(style), parent, around.distros_dirs(distros_dirs))
+    _print("\n".join(map(str, files)))
 
 
 @cli.command(short_help="What a build would use, and where it comes from.")

@@ -208,7 +208,7 @@ def _suite_option(name: str, **attributes: Any) -> Callable[[Function], Function
 
 
 def distro_argument(required: bool = True) -> Callable[[Function], Function]:
-    return click.argument("distro", required=required, shell_complete=_complete_distro)
+    return click.argument("distro", required=required, shell_complete=complete_distro)
 
 
 def knobs_given(keywords: dict[str, Any]) -> dict[str, Any]:
@@ -257,7 +257,8 @@ def _refuse_both(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
     return value
 
 
-def _complete_distro(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+def complete_distro(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """The names of distributions that begin with `incomplete`, for a shell."""
     from rootfs_kit.listing import names
     from rootfs_kit.surroundings import Surroundings
 

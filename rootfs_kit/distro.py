@@ -132,9 +132,11 @@ class Distro:
     `architectures` maps the kernel's name of a machine (`uname -m`) to the distribution's own; `trim` lists guest
     paths (glob patterns) that a guest never reads; `databases` the package manager's own state, dropped once the
     package list is in the manifest; `signed_indexes` says that each repository's index is signed, besides the packages;
-    `mirrors` are tried in turn, empty where the backend knows its own default, and
-    `architecture_mirrors` take their place for some machines; `ids` are what its os-release(5) may call itself;
-    `found_by` says which search turned it up; `script` is there where a `config.sh` describes it.
+    `mirrors` are tried in turn, empty where the backend knows its own default, and `architecture_mirrors` take their
+    place for some machines; `suites` are what an apt archive has of a release, its updates among them, with
+    placeholders; `ids` are what its os-release(5) may call itself;
+    `found_by` says which search turned it up; `script` is there where a `config.sh` describes it;
+    `tested` says how its builds are tested.
     """
 
     name: str
@@ -147,6 +149,7 @@ class Distro:
     architectures: Mapping[str, str]
     packages: PackageRules
     mirrors: tuple[str, ...] = ()
+    suites: tuple[str, ...] = ()
     components: tuple[str, ...] = ()
     keyrings: tuple[Path, ...] = ()
     trim: tuple[str, ...] = ()
@@ -160,6 +163,7 @@ class Distro:
     signed_indexes: bool = False
     builder: Builder | None = None
     script: ConfigScript | None = None
+    tested: str = ""
 
     @property
     def os_release_ids(self) -> tuple[str, ...]:
@@ -291,7 +295,8 @@ def find_distro(name: str, paths: Sequence[str | PathLike[str]] = ()) -> Distro:
 
     if "/" in name and describes(Path(name), NAMED_DESCRIPTIONS):
         directory = Path(name).absolute()
-        return load_distro(Location(directory.resolve().name, directory, "named by its path"))
+        named = Location(directory.resolve().name, directory, "named by its path", tuple(map(Path, paths)))
+        return load_distro(named)
     locations = {location.name: location for location in locate(paths)}
     if name not in locations:
         for location in locations.values():

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 
 from rootfs_kit.axes import InitMode
 from rootfs_kit.distro import BUILT_IN, Builder, Distro, PackageRules, Release, Repository, SigningKey
+from rootfs_kit.distro_extends import whole_table
 from rootfs_kit.errors import UsageError
 from rootfs_kit.request import FEATURES
-from rootfs_kit.toml import Table, read_table
+from rootfs_kit.toml import Table
 
 DESCRIPTION = "distro.toml"
 CONFIG_SCRIPT = "config.sh"
@@ -31,7 +32,8 @@ BUILT_IN_DIRECTORIES = (Path(__file__).parent / "distros", Path(__file__).parent
 _FINGERPRINT = re.compile("[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._-]*")
 
-_KEYS = (
+KEYS = (
+    "extends",
     "title",
     "aliases",
     "ids",
@@ -40,6 +42,7 @@ _KEYS = (
     "init-modes",
     "components",
     "mirrors",
+    "suites",
     "architecture-mirrors",
     "repository",
     "keyrings",
@@ -50,6 +53,7 @@ _KEYS = (
     "architectures",
     "packages",
     "trim",
+    "tested",
 )
 _RELEASE_KEYS = (
     "name",
@@ -66,11 +70,15 @@ _RELEASE_KEYS = (
 
 @dataclass(frozen=True)
 class Location:
-    """A directory that describes the distribution `name`, and which search turned it up."""
+    """A directory that describes the distribution `name`, and which search turned it up.
+
+    `among` are the directories that were searched besides plugins' and built-in ones: what it extends may be there.
+    """
 
     name: str
     directory: Path
     found_by: str
+    among: tuple[Path, ...] = ()
 
 
 def locate(paths: Sequence[str | PathLike[str]] = ()) -> list[Location]:
@@ -79,9 +87,15 @@ def locate(paths: Sequence[str | PathLike[str]] = ()) -> list[Location]:
     Raises UsageError for one of `paths` that is no directory or describes nothing.
     """
     found: dict[str, Location] = {}
-    for location in (*_named(paths), *_of_plugins(), *_built_in()):
+    for location in locations(paths):
         found.setdefault(location.name, location)
     return [found[name] for name in sorted(found)]
+
+
+def locations(paths: Sequence[str | PathLike[str]] = ()) -> list[Location]:
+    """Where every distribution is described, in the order in which they count; names may be there more than once."""
+    among = tuple(map(Path, paths))
+    return [replace(each, among=among) for each in (*_named(paths), *_of_plugins(), *_built_in())]
 
 
 def describes(directory: Path, descriptions: Sequence[str]) -> bool:
@@ -89,24 +103,29 @@ def describes(directory: Path, descriptions: Sequence[str]) -> bool:
     return any((directory / name).is_file() for name in descriptions)
 
 
+def require_distro_name(name: str) -> None:
+    """Raise UsageError for what is no name for a distribution, and for its directory."""
+    if not _NAME.fullmatch(name):
+        hint = "Use letters, digits, dots, dashes and underscores."
+        raise UsageError("reading the name of a directory", f'"{name}" is no name for a distribution', hint)
+
+
 def load_distro(location: Location) -> Distro:
     """The distribution that the `distro.toml` or `config.sh` at `location` describes; the latter is run.
 
     Raises UsageError, with file and line, for anything in it that is missing, unknown or of the wrong type.
     """
-    if not _NAME.fullmatch(location.name):
-        found = f'the directory is called "{location.name}", which is no name for a distribution'
-        hint = "Use letters, digits, dots, dashes and underscores."
-        raise UsageError(f"reading {location.directory}", found, hint)
+    require_distro_name(location.name)
     if not (location.directory / DESCRIPTION).exists():
         from rootfs_kit.config_script import read_config_script
 
         return read_config_script(location.name, location.directory, location.found_by)
-    return _described_by(read_table(location.directory / DESCRIPTION), location)
+    return described_by(whole_table(location), location)
 
 
-def _described_by(table: Table, location: Location) -> Distro:
-    table.refuse_unknown(_KEYS)
+def described_by(table: Table, location: Location) -> Distro:
+    """The distribution that `table`, with all that it extends, describes. Raises UsageError."""
+    table.refuse_unknown(KEYS)
     trim = table.table("trim")
     trim.refuse_unknown(("paths", "databases"))
     architectures = _architectures(table.table("architectures"))
@@ -121,6 +140,7 @@ def _described_by(table: Table, location: Location) -> Distro:
         architectures=architectures,
         packages=_packages(table.table("packages")),
         mirrors=table.words("mirrors", ()),
+        suites=table.words("suites", ()),
         components=table.words("components", ()),
         keyrings=tuple(location.directory / name for name in table.words("keyrings", ())),
         trim=_guest_paths(trim, "paths"),
@@ -133,6 +153,7 @@ def _described_by(table: Table, location: Location) -> Distro:
         keys=tuple(_key(each, location.directory) for each in table.tables("key")),
         signed_indexes=table.switch("signed-indexes"),
         builder=_builder(table),
+        tested=table.text("tested") if "tested" in table else "",
     )
 
 
@@ -263,12 +284,12 @@ def _init_modes(table: Table) -> tuple[InitMode, ...]:
 
 
 def _packages(table: Table) -> PackageRules:
-    table.refuse_unknown(("base", "init", "features"))
+    table.refuse_unknown(("base", "extra", "init", "features"))
     init, features = table.table("init"), table.table("features")
     init.refuse_unknown(mode.value for mode in InitMode)
     features.refuse_unknown(FEATURES)
     return PackageRules(
-        base=table.words("base"),
+        base=tuple(dict.fromkeys((*table.words("base"), *table.words("extra", ())))),
         init={InitMode(mode): init.words(mode) for mode in init.data},
         features={feature: features.words(feature) for feature in features.data},
     )

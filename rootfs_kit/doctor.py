@@ -288,6 +288,6 @@ def _mirror(planned: PlannedBuild) -> Diagnosis:
         complaint = archive_complaint(mirror, index)
         if complaint is None:
             return Diagnosis(subject, State.WELL, f"{mirror} answers", purpose)
-        complaints.append(f"{mirror}: {complaint}")
+        complaints.append(f"{mirror}: {complaint.text}")
     mend = f"rootfs-kit doctor {distro.name} --mirror URL, with a mirror that can be reached from here"
     return Diagnosis(subject, State.LACKING, "; ".join(complaints), purpose, mend)

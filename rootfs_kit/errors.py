@@ -51,6 +51,10 @@ class BuildFailed(RootfsKitError):
     exit_code = ExitCode.BUILD_FAILED
 
 
+class WouldFailAnywhere(BuildFailed):
+    """What was asked for cannot be had, and no other mirror has it either."""
+
+
 class HostLacks(RootfsKitError):
     """This host has no such tool, right or kernel feature; the hint holds the command that mends it."""
 

@@ -74,7 +74,7 @@ def table(distros: Sequence[Distro], today: date, width: int) -> str:
     """One row for each distribution, at most `width` columns wide where that can be done."""
     from tabulate import tabulate
 
-    headers = ("name", "release", "updates", "init", "architectures", "defined in")
+    headers = ("name", "release", "updates", "init", "machines", "from")
     rows = [
         (
             distro.name,
@@ -90,8 +90,8 @@ def table(distros: Sequence[Distro], today: date, width: int) -> str:
     # tabulate sets headers off by two columns. The last two of the table can be folded: they share what is left.
     widths = [max(each, len(header) + 2) for each, header in zip(widths, headers, strict=True)]
     room = width - sum(widths[:4]) - 2 * (len(widths) - 1)
-    architectures = max(room // 2, 15)
-    widths[4:] = [architectures, max(room - architectures, 12)]
+    machines = max(room // 2, len("machines") + 2)
+    widths[4:] = [machines, max(room - machines, len(BUILT_IN))]
     text = tabulate(rows, headers, tablefmt="simple", maxcolwidths=widths)
     return f"{text}\n\n* built unless --os-version says otherwise"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rootfs_kit.backends import Command
-from rootfs_kit.errors import BuildFailed, HostLacks
+from rootfs_kit.errors import BuildFailed, HostLacks, WouldFailAnywhere
 from rootfs_kit.interrupts import held, let_through
 from rootfs_kit.monitor import Monitor
 
@@ -88,7 +89,7 @@ def run(command: Command, monitor: Monitor, log: Log) -> None:
     """Run one command to its end.
 
     Raises HostLacks when there is no such program, and BuildFailed with the last lines of its output and the log's
-    path when it does not end well.
+    path when it does not end well; WouldFailAnywhere where these say so.
     """
     shown = shlex.join(command.argv)
     log.write(f"+ {shown}")
@@ -101,7 +102,8 @@ def run(command: Command, monitor: Monitor, log: Log) -> None:
     if status == NOT_FOUND and shutil.which(command.argv[0], path=environment_of(command)["PATH"]) is None:
         raise HostLacks(f"starting {program}", "there is no such program on PATH", f"Install {program}.")
     log.keep = True
-    raise BuildFailed(
+    failure = WouldFailAnywhere if output.futile else BuildFailed
+    raise failure(
         f"running {program}",
         f"it ended with {how_it_ended(status)}; {output.summary()}",
         f"The whole output is in {log.path}.",
@@ -125,6 +127,8 @@ class Output:
         self._last: deque[str] = deque(maxlen=LAST_LINES)
         self._complaints = command.complaints
         self._complained: list[str] = []
+        self._futile = re.compile("|".join(command.futile)) if command.futile else None
+        self.futile = False
 
     def receive(self, line: str) -> None:
         line = line.rstrip("\n")
@@ -133,6 +137,7 @@ class Output:
         self._last.append(line)
         if len(self._complained) < LAST_LINES and any(text in line for text in self._complaints):
             self._complained.append(line)
+        self.futile = self.futile or bool(self._futile and self._futile.search(line))
         while self._milestones and any(text in line for text, _ in self._milestones):
             text, fraction = self._milestones.popleft()
             if text in line:

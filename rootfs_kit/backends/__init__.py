@@ -23,9 +23,10 @@ class Command:
 
     `milestones` are texts that the tool prints, in order, each with the fraction (0 to 1) of the command that is
     done when it appears: the progress bar's only source. `complaints` are texts by which a line is known that says
-    what is wrong: where the command fails, such lines are shown even if many others followed. `stdin` is what it may
-    read. `is_client` says that it only speaks to a service which does the work, and needs the namespaces of the rest
-    of this host for that.
+    what is wrong: where the command fails, such lines are shown even if many others followed. `futile` are regular
+    expressions: where a line of a failed run has one of them in it, the fault is not the mirror's, and another mirror
+    would not help. `stdin` is what it may read. `is_client` says that it only speaks to a service which does the work,
+    and needs the namespaces of the rest of this host for that.
     """
 
     argv: tuple[str, ...]
@@ -34,6 +35,7 @@ class Command:
     complaints: tuple[str, ...] = ()
     stdin: bytes = b""
     is_client: bool = False
+    futile: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -138,9 +140,16 @@ def find_backend(name: str) -> Backend:
     known = _backends()
     if name not in known:
         raise UsageError(
-            f'looking for the backend "{name}"', "there is none of that name", f"There are: {', '.join(sorted(known))}."
+            f'looking for the backend "{name}"',
+            "there is none of that name",
+            f"There are: {', '.join(backend_names())}.",
         )
     return known[name]
+
+
+def backend_names() -> list[str]:
+    """The names that a distro.toml may give as its `backend`, sorted."""
+    return sorted(_backends())
 
 
 @cache

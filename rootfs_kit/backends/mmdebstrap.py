@@ -15,6 +15,14 @@ APT_OPTIONS = (
     "Acquire::http::Timeout 30",
     "APT::Install-Recommends false",
 )
+# What apt and dpkg say of a package that no mirror has, and of a full disk.
+FUTILE = (
+    r"E: Unable to locate package",
+    r"E: Couldn't find any package by (?:glob|regex)",
+    r"has no installation candidate",
+    r"No space left on device",
+)
+KEYRINGS = "keyrings"
 MILESTONES = (
     ("running apt-get update", 0.02),
     ("downloading packages with apt", 0.12),
@@ -34,7 +42,10 @@ class Mmdebstrap:
         """The call that fills the tree; pure. Raises UsageError for a release or machine that the distro has not."""
         release = distro.release(request.os_version)
         packages = distro.packages_for(request)
-        keyrings = {f"keyrings/{keyring.name}": keyring for keyring in distro.keyrings}
+        keyrings = {f"{KEYRINGS}/{file.name}": file for file in (*distro.keyrings, *(key.file for key in distro.keys))}
+        # A directory: of several --keyring the last would count, and beside a file the host's own keys. Nor may
+        # mmdebstrap name a keyring of the host's for the release in its sources.list.
+        trusted = (f"--keyring={site.files / KEYRINGS}", "--skip=check/signed-by") if keyrings else ()
         architecture = (f"--architectures={distro.architectures[request.arch]}",) if request.arch else ()
         argv = (
             "mmdebstrap",
@@ -42,16 +53,16 @@ class Mmdebstrap:
             "--format=directory",
             "--variant=required",
             *architecture,
-            f"--components={','.join(request.components or distro.components)}",
+            f"--components={','.join(_components(request, distro))}",
             f"--include={','.join(packages)}",
             *(f"--aptopt={option}" for option in APT_OPTIONS),
             "--dpkgopt=force-unsafe-io",
-            *(f"--keyring={site.files / name}" for name in keyrings),
+            *trusted,
             release.name,
             str(site.tree),
-            *((site.mirror,) if site.mirror else ()),
+            *_sources(request, distro, site),
         )
-        return Plan((Command(argv, self._environment(request), MILESTONES),), (MMDEBSTRAP,), packages, keyrings)
+        return Plan((Command(argv, self._environment(request), MILESTONES, FUTILE),), (MMDEBSTRAP,), packages, keyrings)
 
     def index(self, request: BuildRequest, distro: Distro) -> str:
         return f"dists/{distro.release(request.os_version).name}/InRelease"
@@ -61,3 +72,20 @@ class Mmdebstrap:
         if request.source_date_epoch is None:
             return {}
         return {"SOURCE_DATE_EPOCH": str(request.source_date_epoch)}
+
+
+def _sources(request: BuildRequest, distro: Distro, site: Site) -> tuple[str, ...]:
+    """What follows the directory: a mirror, or lines of sources.list(5) where the distribution has several suites.
+
+    A mirror that the user named is taken as it is: it may have the release's own suite only.
+    """
+    if site.mirror is None:
+        return ()
+    if request.mirror is not None or not distro.suites:
+        return (site.mirror,)
+    components = " ".join(_components(request, distro))
+    return tuple(f"deb {site.mirror} {distro.filled_in(suite, request)} {components}" for suite in distro.suites)
+
+
+def _components(request: BuildRequest, distro: Distro) -> tuple[str, ...]:
+    return request.components or distro.components

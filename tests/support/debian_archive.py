@@ -45,10 +45,11 @@ class Archive:
     keyring: Path
     secret: Path
     packages: list[Path] = field(default_factory=list)
+    suite: str = SUITE
 
     @property
     def binary(self) -> Path:
-        return self.directory / f"dists/{SUITE}/main/binary-{debian_machine()}"
+        return self.directory / f"dists/{self.suite}/main/binary-{debian_machine()}"
 
     def sign(self) -> None:
         """Sign the Release file as it now is."""
@@ -62,7 +63,7 @@ class Archive:
             ["dpkg-scanpackages", "--multiversion", "pool"], cwd=self.directory, check=True, capture_output=True
         ).stdout
         (self.binary / "Packages").write_bytes(listed)
-        (self.binary.parents[1] / "Release").write_text(_release(listed))
+        (self.binary.parents[1] / "Release").write_text(_release(listed, self.suite))
         self.sign()
 
 
@@ -70,10 +71,10 @@ def debian_machine() -> str:
     return subprocess.run(["dpkg", "--print-architecture"], check=True, capture_output=True, text=True).stdout.strip()
 
 
-def make_archive(directory: Path) -> Archive:
-    """An archive with all that a build of a guest installs."""
+def make_archive(directory: Path, suite: str = SUITE, os_release: str | None = None) -> Archive:
+    """An archive with all that a build of a guest installs; its trees call themselves what `os_release` says."""
     secret, keyring = _make_key(directory / "gpg")
-    archive = Archive(directory / "debian", keyring, secret)
+    archive = Archive(directory / "debian", keyring, secret, suite=suite)
     pool = archive.directory / "pool"
     pool.mkdir(parents=True)
     workshop = directory / "packages"
@@ -83,6 +84,8 @@ def make_archive(directory: Path) -> Archive:
     _take_out(guest, workshop / "iptables", IPTABLES_PROGRAMS)
     _take_out(guest, workshop / "chrony", CHRONY_FILES)
     _bring_programs(guest)
+    if os_release is not None:
+        (guest / "usr/lib/os-release").write_text(os_release)
     for name in (*EMPTY_PACKAGES, "iptables", "chrony", "made-base"):
         archive.packages.append(make_package(workshop / name, pool))
     archive.index()
@@ -150,12 +153,12 @@ def _gpg(home: Path, *arguments: str) -> None:
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL, capture_output=True)
 
 
-def _release(packages: bytes) -> str:
+def _release(packages: bytes, suite: str) -> str:
     path = f"main/binary-{debian_machine()}/Packages"
     return textwrap.dedent(f"""\
         Origin: tests
         Suite: stable
-        Codename: {SUITE}
+        Codename: {suite}
         Date: Thu, 01 Jan 2026 00:00:00 UTC
         Architectures: {debian_machine()}
         Components: main

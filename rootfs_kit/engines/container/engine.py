@@ -18,7 +18,7 @@ from rootfs_kit.engines.container.client import Client
 from rootfs_kit.engines.container.facts import Facts, facts_of, require_usable
 from rootfs_kit.engines.container.rootless import gain_rights, require_rights
 from rootfs_kit.engines.host import lay_files
-from rootfs_kit.errors import BuildFailed, UsageError
+from rootfs_kit.errors import BuildFailed, UsageError, WouldFailAnywhere
 from rootfs_kit.run import PROXIES, Output
 from rootfs_kit.talk import conversation, pipe
 
@@ -135,7 +135,8 @@ class ContainerEngine:
             )
         status = said.removeprefix(script.ENDED)
         if status != "0":
-            raise BuildFailed(
+            failure = WouldFailAnywhere if output.futile else BuildFailed
+            raise failure(
                 f"running {programs} with {self.name}",
                 f"it ended with exit status {status}; {output.summary()}",
                 f"The whole output is in {bench.log.path}.",

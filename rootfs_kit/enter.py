@@ -76,9 +76,7 @@ def _shell(tree: RootfsTree, rootfs: Path) -> str:
     for shell in SHELLS:
         if tree.file(shell).is_executable:
             return shell
-    raise UsageError(
-        f"entering {rootfs}", f"it has no {' and no '.join(SHELLS)}", "Name a command after the directory."
-    )
+    raise UsageError(f"entering {rootfs}", f"it has no {' and no '.join(SHELLS)}", "Name a command as well.")
 
 
 def _mount_devices(dev: Path) -> None:
@@ -104,7 +102,7 @@ def _mount_sys(place: Path) -> None:
 
 
 def _be_the_first_process(rootfs: Path, argv: list[str]) -> NoReturn:
-    """Start the command, and take the dead off: process 1 ignores most signals itself, so it must not be the command."""
+    """Start the command and bury what ends: process 1 ignores most signals, so the command must be another one."""
     status = FAILED
     try:
         die_with_parent()

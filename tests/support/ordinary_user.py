@@ -55,7 +55,8 @@ class OrdinaryUser:
         return str(self.place / "environment/bin/rootfs-kit")
 
     def as_user(self, *command: str) -> list[str]:
-        return ["setpriv", f"--reuid={self.name}", f"--regid={self.gid}", "--init-groups", *command]
+        """setpriv(1) still has root's rights when it executes what is named: so that is env(1)."""
+        return ["setpriv", f"--reuid={self.name}", f"--regid={self.gid}", "--init-groups", "env", *command]
 
     def start(self, command: Sequence[str], **environ: str) -> subprocess.Popen[bytes]:
         """A command line in the user's home and a session of its own."""

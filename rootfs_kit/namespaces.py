@@ -1,18 +1,28 @@
-"""A mount namespace of the build's own: what is mounted in it goes when the build goes, however it ends."""
+"""Namespaces of our own: what is mounted in them goes when the process goes, however it ends."""
 
 from __future__ import annotations
 
 import ctypes
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+# linux/sched.h
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUSER = 0x10000000
+CLONE_NEWPID = 0x20000000
+# linux/mount.h
+MS_RDONLY = 1
+MS_NOSUID = 2
+MS_NODEV = 4
+MS_NOEXEC = 8
+MS_BIND = 0x1000
 MS_REC = 0x4000
 MS_PRIVATE = 1 << 18
 MNT_DETACH = 2
+PR_SET_PDEATHSIG = 1
 
 
 def _libc() -> ctypes.CDLL:
@@ -42,11 +52,33 @@ def enter_user_namespace() -> None:
     _checked(_libc().unshare(CLONE_NEWUSER))
 
 
+def let_children_have_processes_of_their_own() -> None:
+    """The next child becomes process 1 of a namespace, and what it leaves running ends with it (pid_namespaces(7)).
+
+    Raises OSError.
+    """
+    _checked(_libc().unshare(CLONE_NEWPID))
+
+
+def die_with_parent() -> None:
+    """Have the kernel kill this process when its parent ends (prctl(2) PR_SET_PDEATHSIG)."""
+    _checked(_libc().prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0))
+
+
+def mount(source: str, place: Path, kind: str | None, flags: int = 0, options: str = "") -> None:
+    """mount(2). Raises OSError that names the place."""
+    result = _libc().mount(
+        os.fsencode(source), os.fsencode(place), kind.encode() if kind else None, flags, options.encode()
+    )
+    if result != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code), os.fspath(place))
+
+
 @contextmanager
 def tmpfs(place: Path, size: int) -> Iterator[None]:
     """A tmpfs of at most `size` bytes on the directory `place` (tmpfs(5)). Raises OSError."""
-    options = f"mode=0755,size={size}".encode()
-    _checked(_libc().mount(b"rootfs-kit", os.fsencode(place), b"tmpfs", 0, options))
+    mount("rootfs-kit", place, "tmpfs", options=f"mode=0755,size={size}")
     try:
         yield
     finally:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
-import venv
 from pathlib import Path
 
 import pytest
 
 from tests.support.defects import Defect, chmodded, copied, linked, removed, replaced, written
+from tests.support.installation import build_wheel, install
 from tests.support.programs import static_program
 from tests.support.real_guests import debian_guest
 from tests.support.requirements import needs_program
@@ -54,17 +53,8 @@ BROKEN: dict[str, tuple[Defect, str]] = {
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The `bin` directory of an environment that holds the wheel and what it depends on."""
-    wheels = tmp_path_factory.mktemp("wheel")
-    source = tmp_path_factory.mktemp("source") / "rootfs-kit"
-    shutil.copytree(
-        PROJECT, source, ignore=shutil.ignore_patterns(".*", "build", "*.egg-info", "quickstart", "rootfs*-*")
-    )
-    _run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(wheels), str(source)])
-    environment = tmp_path_factory.mktemp("environment")
-    venv.create(environment, with_pip=True)
-    wheel = next(wheels.glob("rootfs_kit-*.whl"))
-    _run([str(environment / "bin/pip"), "install", "--quiet", "--disable-pip-version-check", str(wheel)])
-    return environment / "bin"
+    wheel = build_wheel(tmp_path_factory.mktemp("wheel"))
+    return install(wheel, tmp_path_factory.mktemp("environment"))
 
 
 def _run(command: list[str], cwd: Path | None = None, status: int = 0) -> str:

@@ -77,9 +77,14 @@ def cloud_modules() -> Path:
 
 def boot(rootfs: Path, workplace: Path, parameters: str = "", memory_mib: int = MEMORY_MIB) -> Console:
     """What the console said until the guest powered off, or until the time was up."""
-    kernel = next(cloud_kernel().glob("boot/vmlinuz-*"))
     initrd = workplace / "initrd.cpio"
     _pack(rootfs, initrd)
+    return boot_initrd(initrd, workplace, parameters, memory_mib)
+
+
+def boot_initrd(initrd: Path, workplace: Path, parameters: str = "", memory_mib: int = MEMORY_MIB) -> Console:
+    """The same for a file that is an initrd already."""
+    kernel = next(cloud_kernel().glob("boot/vmlinuz-*"))
     console = workplace / "console.log"
     command = [
         QEMU, "-accel", "tcg", "-m", str(memory_mib), "-nographic", "-no-reboot", "-nic", "none",

@@ -32,7 +32,7 @@ def boot_debian(place: Path, *options: str) -> Console:
 def require_what_any_guest_has(facts: dict[str, object]) -> None:
     assert facts["ready"] is True
     assert facts["kernel"] == cloud_modules().name
-    assert (facts["modules"], facts["resolv.conf"]) == ("directory", "file")
+    assert (facts["modules"], facts["resolv.conf"]) == ("directory", "empty file")
     for ability in ("modprobe", "iptables-restore", "mkfs.ext4", "shell", "tmp-writable", "run-writable"):
         assert facts[ability] is True, ability
 
@@ -64,4 +64,4 @@ def test_after_deleting_units_systemd_still_starts_the_agent_with_its_policy(tmp
     console = boot_debian(tmp_path, "--delete-units", "--agent-policy", str(policy))
     require_what_any_guest_has(console.facts)
     assert (console.facts["mode"], console.facts["bus"]) == ("service", True)
-    assert console.facts["policy"] == "file"
+    assert console.facts["policy"] == "link"

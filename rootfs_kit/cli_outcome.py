@@ -124,7 +124,10 @@ def _folded(text: str, label: int) -> list[str]:
     lines: list[str] = []
     for line in text.splitlines() or [""]:
         begun = "" if lines else " " * max(label - 4, 0)
-        folded = textwrap.wrap(begun + line, width, break_long_words=False, break_on_hyphens=False)
+        indent = line[: len(line) - len(line.lstrip())]
+        folded = textwrap.wrap(
+            begun + line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+        )
         lines += [folded[0].removeprefix(begun), *folded[1:]] if folded else [""]
     return lines
 

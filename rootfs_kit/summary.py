@@ -19,6 +19,8 @@ MIB = 1024 * 1024
 BIGGEST = 5
 GAP = 2
 LEAST_ROOM = 20
+TIE = "\N{NO-BREAK SPACE}"
+"""Between words that stay on one line; textwrap folds at ASCII's white space only."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def table(result: BuildResult, width: int) -> str:
     folded = [
         (name, "\n".join(wrap(text, room, break_long_words=False, break_on_hyphens=False))) for name, text in rows
     ]
-    return tabulate(folded, tablefmt="plain", disable_numparse=True)
+    return tabulate(folded, tablefmt="plain", disable_numparse=True).replace(TIE, " ")
 
 
 def _rows(result: BuildResult) -> Sequence[tuple[str, str]]:
@@ -99,9 +101,9 @@ def _rows(result: BuildResult) -> Sequence[tuple[str, str]]:
         ("size", f"{result.size / MIB:.1f} MiB in {result.entries:,} entries"),
     ]
     if result.packages:
-        biggest = ", ".join(f"{package} {size / MIB:.1f}" for package, size in result.biggest)
+        biggest = ", ".join(f"{package}{TIE}{size / MIB:.1f}" for package, size in result.biggest)
         rows.append(("packages", f"{result.packages}; the biggest, in MiB: {biggest}"))
-    rows.append(("time", ", ".join(f"{title} {seconds:.1f} s" for title, seconds in result.timings)))
+    rows.append(("time", ", ".join(f"{title}{TIE}{seconds:.1f}{TIE}s" for title, seconds in result.timings)))
     rows.append(("checks", _verdict(result.checks)))
     return rows
 

@@ -19,7 +19,7 @@ from filelock import FileLock
 
 from rootfs_kit.tree.agent_identity import PROBE_MARK
 
-BOOT_SECONDS = 180
+BOOT_SECONDS = 600
 MEMORY_MIB = 2048
 BASE_PARAMETERS = "console=ttyS0 panic=-1 rdinit=/sbin/init rootfs_kit.poweroff"
 QEMU = f"qemu-system-{os.uname().machine}"

@@ -23,6 +23,8 @@ LINK_MODE = stat.S_IFLNK | 0o777
 LONGEST_PATH = 4096
 LONGEST_NAME = 255
 """NAME_MAX of every file system that a guest's root is on."""
+FEW_UNKNOWN = 1000
+"""Of more strange members than that, the first directory that is missing is not looked for."""
 ROW_BYTES = 200
 """About what an entry takes in memory beside its name."""
 
@@ -68,7 +70,7 @@ class Growth:
         self.sparse: dict[int, tuple[Piece, ...]] = {}
         self.xattrs: dict[int | str, Mapping[str, bytes]] = {}
         self._names: dict[int, list[Place]] = {}
-        self._budget = budget
+        self.budget = budget
         self._entered: dict[str, str] = {}
         self._numbers: dict[int, int] = {}
         self._times: dict[float, float] = {}
@@ -149,12 +151,12 @@ class Growth:
 
     def make_implicit(self, place: Place) -> None:
         """The directory at `place`, which no entry describes."""
-        self._budget.spend_entry(len(place.name))
+        self.budget.spend_entry(len(place.name))
         self._set(place, IMPLICIT)
         self._add_directory(place)
 
     def _add_directory(self, place: Place) -> None:
-        self._budget.spend_records(len(place.path))
+        self.budget.spend_records(len(place.path))
         self.index.directories[place.path] = {}
 
     def rewrite(self, place: Place, member: Member) -> None:
@@ -205,17 +207,18 @@ class Growth:
 
     def note_unknown(self, path: str, why: str) -> None:
         """What is at `path` depends on who unpacks the archive."""
-        self._budget.spend_records(len(path) + ROW_BYTES)
+        self.budget.spend_records(len(path) + ROW_BYTES)
         self.index.unreadable[path] = why
 
     def note_lost(self, path: str, why: str) -> None:
         """The entry `path` is in the archive and will not be in the tree."""
-        self._budget.spend_records(len(path) + ROW_BYTES)
+        self.budget.spend_records(len(path) + ROW_BYTES)
         self.index.lost[path] = why
 
     def finish(self) -> Index:
         """The index, with files of several names counted, and what is unknown told where a lookup ends."""
-        self.index.unreadable = {self._first_missing(path): why for path, why in self.index.unreadable.items()}
+        if len(self.index.unreadable) <= FEW_UNKNOWN:
+            self.index.unreadable = {self._first_missing(path): why for path, why in self.index.unreadable.items()}
         for position, names in self._names.items():
             alive = list(self._alive(dict.fromkeys(names), position))
             if len(alive) > 1:

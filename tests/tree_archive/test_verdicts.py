@@ -128,6 +128,7 @@ def test_rights_of_files_are_judged_without_root(tmp_path: Path) -> None:
     os.waitpid(child, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pack", FORMS)
 def test_commands_take_every_form(spawn: Run, tmp_path: Path, pack: Packer) -> None:
     root = initrd(tmp_path / "root")

@@ -169,6 +169,19 @@ def test_names_of_megabytes_are_refused(tmp_path: Path) -> None:
         open_rootfs(tmp_path / "x")
 
 
+def test_long_links_are_not_followed_without_end(tmp_path: Path) -> None:
+    """Forty links of 4 kB each, and a new way through them for every member."""
+    links = [
+        pax({b"linkpath": b"d/../" * 800 + b"l%d" % (number + 1)}) + header(b"l%d" % number, b"2")
+        for number in range(38)
+    ]
+    ways = (header(b"l0/way%d/x" % number) for number in range(5000))
+    (tmp_path / "x").write_bytes(b"".join([header(b"d/", b"5"), *links, header(b"l38/", b"5"), *ways, END]))
+    made = layout(tmp_path / "layout", Image((tmp_path / "x",)))
+    with pytest.raises(BadArchive, match="names, links and attributes take more than"):
+        opened(made, records=10 * MIB)
+
+
 def test_attributes_of_megabytes_are_refused(tmp_path: Path) -> None:
     blocks = (pax({b"SCHILY.xattr.user.a": b"v" * 1_000_000}) + header(b"%d" % number) for number in range(20))
     (tmp_path / "x").write_bytes(b"".join(blocks) + END)

@@ -25,6 +25,8 @@ LONGEST_NAME = 255
 """NAME_MAX of every file system that a guest's root is on."""
 FEW_UNKNOWN = 1000
 """Of more strange members than that, the first directory that is missing is not looked for."""
+FOLLOWING = 16
+"""How many bytes of records a byte of a link counts that is followed: it costs time instead of memory."""
 ROW_BYTES = 200
 """About what an entry takes in memory beside its name."""
 
@@ -132,6 +134,8 @@ class Growth:
             if row is None:
                 manner.missing(place, by_link)
             elif stat.S_ISLNK(row[0]):
+                # Thousands of members may go through the longest of links: what that costs is bounded, too.
+                self.budget.spend_records(FOLLOWING * len(str(row[5])))
                 manner.through(place, str(row[5]))
                 own, links = min(own, len(waiting)), links + 1
                 here = _follow(place, str(row[5]), links, waiting)
@@ -290,10 +294,10 @@ def _place_of(directory: str) -> Place:
     return Place(parent(directory), directory.rpartition("/")[2])
 
 
-def refuse_an_empty_link(place: Place, member: Member) -> None:
-    """Raise Stray for what symlink(2) refuses. The kernel, which does not ask itself, makes such links."""
-    if stat.S_ISLNK(member.mode) and not member.link:
-        raise Stray(place.path, "it is a link without a text")
+def refuse_a_bad_link(place: Place, member: Member) -> None:
+    """Raise Stray for what symlink(2) refuses. The kernel, which does not ask itself, makes links without a text."""
+    if stat.S_ISLNK(member.mode) and not 0 < len(os.fsencode(member.link or "")) < LONGEST_PATH:
+        raise Stray(place.path, "it is a link whose text is empty, or too long for any file system")
 
 
 def position_of(row: Row | None) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import stat
 from collections.abc import Callable, Iterable
 
-from rootfs_kit.tree.archives.growth import ROOT, Growth, Place, Stray, refuse_an_empty_link
+from rootfs_kit.tree.archives.growth import ROOT, Growth, Place, Stray, refuse_a_bad_link
 from rootfs_kit.tree.archives.limits import Budget
 from rootfs_kit.tree.archives.member import Member
 from rootfs_kit.tree.archives.tar_unpacker import climbs, guest_path
@@ -78,7 +78,7 @@ class _LayerUnpacker:
         if member.is_hard_link:
             self._link(place, member)
             return
-        refuse_an_empty_link(place, member)
+        refuse_a_bad_link(place, member)
         self._replace(place, stat.S_IFMT(member.mode))
         self._growth.put(place, member)
 

@@ -172,9 +172,10 @@ def suite_options(function: Function) -> Function:
         _suite_option("allow-host", is_flag=True, help="Allow / as ROOTFS: the machine that this runs on."),
         _suite_option("no-truncate", is_flag=True, help="Show all paths of a finding, not the first five."),
     )
+    function = archive_options(function)
     for option in reversed(options):
         function = option(function)
-    return archive_options(function)
+    return function
 
 
 def archive_options(function: Function) -> Function:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import os
 import sys
 import tarfile
@@ -21,7 +22,7 @@ from rootfs_kit.tree.archives import media
 from rootfs_kit.tree.archives.limits import DEFAULT_LIMITS, GIB, MIB, Limits
 from rootfs_kit.tree.archives.opening import open_source
 from rootfs_kit.tree.archives.target import parse_target
-from tests.tree_archive.workshop import END, TRAILER, body_blocks, header, newc, pax, run
+from tests.tree_archive.workshop import END, TRAILER, Image, body_blocks, header, layout, newc, pax, put_blob, run
 
 
 def opened(path: Path, **limits: int) -> None:
@@ -168,6 +169,19 @@ def test_names_of_megabytes_are_refused(tmp_path: Path) -> None:
         open_rootfs(tmp_path / "x")
 
 
+def test_long_links_are_not_followed_without_end(tmp_path: Path) -> None:
+    """Forty links of 4 kB each, and a new way through them for every member."""
+    links = [
+        pax({b"linkpath": b"d/../" * 800 + b"l%d" % (number + 1)}) + header(b"l%d" % number, b"2")
+        for number in range(38)
+    ]
+    ways = (header(b"l0/way%d/x" % number) for number in range(5000))
+    (tmp_path / "x").write_bytes(b"".join([header(b"d/", b"5"), *links, header(b"l38/", b"5"), *ways, END]))
+    made = layout(tmp_path / "layout", Image((tmp_path / "x",)))
+    with pytest.raises(BadArchive, match="names, links and attributes take more than"):
+        opened(made, records=10 * MIB)
+
+
 def test_attributes_of_megabytes_are_refused(tmp_path: Path) -> None:
     blocks = (pax({b"SCHILY.xattr.user.a": b"v" * 1_000_000}) + header(b"%d" % number) for number in range(20))
     (tmp_path / "x").write_bytes(b"".join(blocks) + END)
@@ -245,3 +259,30 @@ def test_archive_that_shrinks_while_it_is_read_is_an_error(tmp_path: Path) -> No
     os.truncate(tmp_path / "x", 2000)
     with pytest.raises(CouldNotLook, match="became shorter"):
         tree.read_bytes("/a")
+
+
+def test_terabytes_of_zeros_are_not_read_through(tmp_path: Path) -> None:
+    (tmp_path / "zeros").touch()
+    (tmp_path / "initrd").write_bytes(newc(b"init", 0o100644) + TRAILER)
+    for name in ("zeros", "initrd"):
+        os.truncate(tmp_path / name, 1 << 40)
+    with pytest.raises(BadArchive, match="nothing that is known"):
+        open_rootfs(tmp_path / "zeros")
+    with pytest.raises(BadArchive, match="more than 256 MiB of zeros"):
+        open_rootfs(tmp_path / "initrd")
+
+
+def test_layer_of_terabytes_is_not_read_through(tmp_path: Path) -> None:
+    (tmp_path / "layer").write_bytes(header(b"a") + END)
+    made = layout(tmp_path / "layout", Image((tmp_path / "layer",)))
+    blob = next(path for path in (made / "blobs/sha256").iterdir() if path.read_bytes()[:1] == b"a")
+    os.truncate(blob, 1 << 40)
+    with pytest.raises(BadArchive, match="bytes instead of"):
+        open_rootfs(made)
+    index = json.loads((made / "index.json").read_text())
+    manifest = json.loads((made / "blobs/sha256" / index["manifests"][0]["digest"][7:]).read_text())
+    manifest["layers"][0]["size"] = 1 << 40
+    index["manifests"] = [put_blob(made / "blobs/sha256", json.dumps(manifest).encode(), "")]
+    (made / "index.json").write_text(json.dumps(index))
+    with pytest.raises(BadArchive, match="a layer of 1099511627776 bytes"):
+        open_rootfs(made)

@@ -95,6 +95,19 @@ def test_compressed_archives(packed_tree: Path, tmp_path: Path, command: tuple[s
     assert_same(archive, packed_tree, form, xattrs=False)
 
 
+@needs_program("gzip", "xz", "zstd")
+@pytest.mark.parametrize("command", [("gzip", "-c"), ("xz", "-c"), ("zstd", "-qc")], ids=["gzip", "xz", "zstd"])
+def test_streams_that_make_one_tar_together(packed_tree: Path, tmp_path: Path, command: tuple[str, ...]) -> None:
+    """As pigz, pixz and pzstd write them; of zstd also with a frame in front that holds no data (RFC 8878, 3.1.2)."""
+    whole = tar(packed_tree, tmp_path / "x").read_bytes()
+    joined = b"\x50\x2a\x4d\x18\x04\0\0\0skip" if command[0] == "zstd" else b""
+    for begin in range(0, len(whole), 50_000):
+        (tmp_path / "part").write_bytes(whole[begin : begin + 50_000])
+        joined += compressed(tmp_path / "part", *command).read_bytes()
+    (tmp_path / "joined").write_bytes(joined + bytes(512))
+    assert_same(tmp_path / "joined", packed_tree, "tar", xattrs=False)
+
+
 @pytest.mark.parametrize("form", ["newc", "crc"])
 def test_initrd_of_gnu_cpio(packed_tree: Path, tmp_path: Path, form: str) -> None:
     assert_same(cpio(packed_tree, tmp_path / "x", form), packed_tree, "cpio", xattrs=False)

@@ -57,6 +57,7 @@ REFUSED = {
     "a hard link to nothing": ("/b", [("file", "ok", "x"), ("hard", "b", "a")]),
     "a hard link to a directory": ("/b", [("dir", "a"), ("hard", "b", "a")]),
     "a hard link to the root": ("/b", [("dir", "a"), ("hard", "b", ".")]),
+    "a link with too long a text": ("/b", [("dir", "a"), ("link", "b", "t/" * 2100)]),
     "a link without a text": ("/b", [("dir", "a"), ("link", "b", "")]),
     "a name that no file system takes": (f"/{'n' * 300}", [("dir", "a"), ("file", "n" * 300, "x")]),
 }  # fmt: skip

@@ -51,6 +51,18 @@ FORMS = [
 ]
 
 
+def plain_pytest(cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A run of pytest as users start it."""
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "rootfs_kit.pytest_plugin", *arguments],
+        cwd=cwd,
+        env={"PYTHONPATH": str(PACKAGE_PARENT), "PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 def outcome(verdict: Verdict) -> dict[str, tuple]:
     return {result.nodeid: (result.state, result.reason, result.findings) for result in verdict.results}
 
@@ -116,6 +128,7 @@ def test_rights_of_files_are_judged_without_root(tmp_path: Path) -> None:
     os.waitpid(child, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pack", FORMS)
 def test_commands_take_every_form(spawn: Run, tmp_path: Path, pack: Packer) -> None:
     root = initrd(tmp_path / "root")
@@ -127,14 +140,7 @@ def test_commands_take_every_form(spawn: Run, tmp_path: Path, pack: Packer) -> N
     (tmp_path / "expect.toml").write_text(expected.out)
     assert spawn("check", target, "--expect", "expect.toml").status == 0
     (root / "etc/new").touch()
-    pytest_run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "rootfs_kit.pytest_plugin", f"--rootfs={target}"],
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(PACKAGE_PARENT), "PATH": os.environ["PATH"]},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    pytest_run = plain_pytest(tmp_path, f"--rootfs={target}")
     assert pytest_run.returncode == 0, pytest_run.stdout
     assert f"rootfs: {target} (" in pytest_run.stdout
 
@@ -147,22 +153,7 @@ def test_bounds_and_machine_are_options(spawn: Run, tmp_path: Path) -> None:
     assert spawn("check", str(packed), "--rootfs-max-size", "much").status == 2
     refused = spawn("check", as_layout(root, tmp_path), "--arch", "s390x")
     assert (refused.status, "for amd64, not for s390x" in refused.err) == (2, True)
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-p",
-            "rootfs_kit.pytest_plugin",
-            f"--rootfs={packed}",
-            "--rootfs-max-size=much",
-        ],
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(PACKAGE_PARENT), "PATH": os.environ["PATH"]},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = plain_pytest(tmp_path, f"--rootfs={packed}", "--rootfs-max-size=much")
     assert (done.returncode, "it is no size" in done.stderr) == (4, True)
 
 
@@ -170,22 +161,7 @@ def test_reports_are_not_written_over_the_archive(spawn: Run, tmp_path: Path) ->
     root = initrd(tmp_path / "root")
     packed = as_tar(root, tmp_path).rename(tmp_path / "guest.json")
     before = packed.read_bytes()
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-p",
-            "rootfs_kit.pytest_plugin",
-            f"--rootfs={packed}",
-            f"--rootfs-report={packed}",
-        ],
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(PACKAGE_PARENT), "PATH": os.environ["PATH"]},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = plain_pytest(tmp_path, f"--rootfs={packed}", f"--rootfs-report={packed}")
     assert done.returncode == 4
     for target in (packed, root):
         report = packed if target is packed else root / "report.json"

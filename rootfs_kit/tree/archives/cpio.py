@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from rootfs_kit.errors import BadArchive
 from rootfs_kit.tree.archives.compression import MAGIC_SIZE, codec_of, decompress
-from rootfs_kit.tree.archives.limits import Budget
+from rootfs_kit.tree.archives.limits import MIB, Budget
 from rootfs_kit.tree.archives.media import CHUNK, Media, Slice, read_exactly, truncated
 from rootfs_kit.tree.archives.member import Member
 from rootfs_kit.tree.archives.tar_pax import DAMAGED
@@ -23,6 +23,8 @@ OLD_FORMATS = (b"070707", b"\xc7\x71", b"\x71\xc7")
 HEADER = 110
 TRAILER = "TRAILER!!!"
 PATH_MAX = 4096
+MOST_ZEROS = 256 * MIB
+"""Between archives, or at the end: a sparse file may hold terabytes of them."""
 _FIELDS = struct.Struct(">13I")
 
 
@@ -108,7 +110,7 @@ def _read_entry(part: Slice, offset: int, doing: str) -> tuple[CpioEntry, int]:
     if stat.S_ISLNK(mode) and why_lost is None:
         link = os.fsdecode(read_exactly(part, body_at, size, doing).partition(b"\0")[0])
     elif header.startswith(CRC):
-        _require_checksum(part, body_at, size, checksum, f"{doing}: {name!r}")
+        _require_checksum(part, body_at, size, checksum, doing)
     device = (device_major, device_minor) if stat.S_ISCHR(mode) or stat.S_ISBLK(mode) else None
     member = Member(name, mode, uid, gid, size, mtime, part.position(body_at), link, False, device)
     return CpioEntry(member, (major, minor, ino), links, why_lost), end
@@ -135,14 +137,15 @@ def _name(data: bytes, offset: int, doing: str) -> str:
 
 def _require_checksum(part: Slice, offset: int, size: int, checksum: int, doing: str) -> None:
     """The sum of all bytes of the content (cpio(5), "New CRC Format")."""
-    total = sum(map(sum, Slice(part.medium, part.start + offset, size).chunks()))
+    chunks = Slice(part.medium, part.start + offset, size).chunks()
+    total = sum(sum(chunk) for chunk in chunks if any(chunk))
     if total & 0xFFFFFFFF != checksum:
         raise BadArchive(doing, "the checksum of the content is wrong: it is damaged", DAMAGED)
 
 
 def after_zeros(part: Slice, offset: int) -> int:
-    """Where the first byte from `offset` on is that is not zero."""
-    size = 16
+    """Where the first byte from `offset` on is that is not zero. Raises BadArchive where that is too far away."""
+    begun, size = offset, 16
     while offset < part.size:
         data = part.read_at(offset, size)
         left = data.lstrip(b"\0")
@@ -150,4 +153,6 @@ def after_zeros(part: Slice, offset: int) -> int:
             return offset + len(data) - len(left)
         offset += len(data)
         size = CHUNK
+        if offset - begun > MOST_ZEROS:
+            raise BadArchive(f"reading {part.medium.name}", f"more than {MOST_ZEROS // MIB} MiB of zeros", DAMAGED)
     return offset

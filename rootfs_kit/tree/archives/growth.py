@@ -23,6 +23,10 @@ LINK_MODE = stat.S_IFLNK | 0o777
 LONGEST_PATH = 4096
 LONGEST_NAME = 255
 """NAME_MAX of every file system that a guest's root is on."""
+FEW_UNKNOWN = 1000
+"""Of more strange members than that, the first directory that is missing is not looked for."""
+FOLLOWING = 16
+"""How many bytes of records a byte of a link counts that is followed: it costs time instead of memory."""
 ROW_BYTES = 200
 """About what an entry takes in memory beside its name."""
 
@@ -68,7 +72,7 @@ class Growth:
         self.sparse: dict[int, tuple[Piece, ...]] = {}
         self.xattrs: dict[int | str, Mapping[str, bytes]] = {}
         self._names: dict[int, list[Place]] = {}
-        self._budget = budget
+        self.budget = budget
         self._entered: dict[str, str] = {}
         self._numbers: dict[int, int] = {}
         self._times: dict[float, float] = {}
@@ -130,6 +134,8 @@ class Growth:
             if row is None:
                 manner.missing(place, by_link)
             elif stat.S_ISLNK(row[0]):
+                # Thousands of members may go through the longest of links: what that costs is bounded, too.
+                self.budget.spend_records(FOLLOWING * len(str(row[5])))
                 manner.through(place, str(row[5]))
                 own, links = min(own, len(waiting)), links + 1
                 here = _follow(place, str(row[5]), links, waiting)
@@ -149,12 +155,12 @@ class Growth:
 
     def make_implicit(self, place: Place) -> None:
         """The directory at `place`, which no entry describes."""
-        self._budget.spend_entry(len(place.name))
+        self.budget.spend_entry(len(place.name))
         self._set(place, IMPLICIT)
         self._add_directory(place)
 
     def _add_directory(self, place: Place) -> None:
-        self._budget.spend_records(len(place.path))
+        self.budget.spend_records(len(place.path))
         self.index.directories[place.path] = {}
 
     def rewrite(self, place: Place, member: Member) -> None:
@@ -205,17 +211,18 @@ class Growth:
 
     def note_unknown(self, path: str, why: str) -> None:
         """What is at `path` depends on who unpacks the archive."""
-        self._budget.spend_records(len(path) + ROW_BYTES)
+        self.budget.spend_records(len(path) + ROW_BYTES)
         self.index.unreadable[path] = why
 
     def note_lost(self, path: str, why: str) -> None:
         """The entry `path` is in the archive and will not be in the tree."""
-        self._budget.spend_records(len(path) + ROW_BYTES)
+        self.budget.spend_records(len(path) + ROW_BYTES)
         self.index.lost[path] = why
 
     def finish(self) -> Index:
         """The index, with files of several names counted, and what is unknown told where a lookup ends."""
-        self.index.unreadable = {self._first_missing(path): why for path, why in self.index.unreadable.items()}
+        if len(self.index.unreadable) <= FEW_UNKNOWN:
+            self.index.unreadable = {self._first_missing(path): why for path, why in self.index.unreadable.items()}
         for position, names in self._names.items():
             alive = list(self._alive(dict.fromkeys(names), position))
             if len(alive) > 1:
@@ -287,10 +294,10 @@ def _place_of(directory: str) -> Place:
     return Place(parent(directory), directory.rpartition("/")[2])
 
 
-def refuse_an_empty_link(place: Place, member: Member) -> None:
-    """Raise Stray for what symlink(2) refuses. The kernel, which does not ask itself, makes such links."""
-    if stat.S_ISLNK(member.mode) and not member.link:
-        raise Stray(place.path, "it is a link without a text")
+def refuse_a_bad_link(place: Place, member: Member) -> None:
+    """Raise Stray for what symlink(2) refuses. The kernel, which does not ask itself, makes links without a text."""
+    if stat.S_ISLNK(member.mode) and not 0 < len(os.fsencode(member.link or "")) < LONGEST_PATH:
+        raise Stray(place.path, "it is a link whose text is empty, or too long for any file system")
 
 
 def position_of(row: Row | None) -> int:

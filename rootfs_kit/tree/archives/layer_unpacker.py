@@ -8,7 +8,8 @@ from __future__ import annotations
 import stat
 from collections.abc import Callable, Iterable
 
-from rootfs_kit.tree.archives.growth import ROOT, Growth, Place, Stray, refuse_an_empty_link
+from rootfs_kit.tree.archives.growth import ROOT, Growth, Place, Stray, refuse_a_bad_link
+from rootfs_kit.tree.archives.limits import Budget
 from rootfs_kit.tree.archives.member import Member
 from rootfs_kit.tree.archives.tar_unpacker import climbs, guest_path
 from rootfs_kit.tree.paths import basename, inside, shown
@@ -18,16 +19,17 @@ META = ".wh..wh."
 OPAQUE = ".wh..wh..opq"
 
 
-def apply_layers(layers: Iterable[Callable[[], Iterable[Member]]], growth: Growth) -> None:
-    """Let the tree grow by the members of each layer, the lowest first. A layer is read twice.
+def apply_layers(layers: Iterable[Callable[[Budget], Iterable[Member]]], growth: Growth) -> None:
+    """Let the tree grow by the members of each layer, the lowest first. A layer is read twice, and counted once.
 
     Whiteouts hide what is in lower layers only, wherever they are in their own: so they come first.
     """
+    budget = growth.budget
     unpacker = _LayerUnpacker(growth)
     for number, read in enumerate(layers):
         if number:
-            _each(read(), growth, unpacker.hide)
-        _each(read(), growth, unpacker.add)
+            _each(read(Budget(budget.name, budget.limits)), growth, unpacker.hide)
+        _each(read(budget), growth, unpacker.add)
 
 
 def _each(members: Iterable[Member], growth: Growth, act: Callable[[Member], None]) -> None:
@@ -76,7 +78,7 @@ class _LayerUnpacker:
         if member.is_hard_link:
             self._link(place, member)
             return
-        refuse_an_empty_link(place, member)
+        refuse_a_bad_link(place, member)
         self._replace(place, stat.S_IFMT(member.mode))
         self._growth.put(place, member)
 

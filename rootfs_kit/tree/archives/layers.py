@@ -24,11 +24,12 @@ MOST_LAYERS = 1000
 
 @dataclass(frozen=True)
 class Layer:
-    """`path` is the blob's place in the image's own tree; `digest` is that of the blob, `diff_id` that of the tar in
-    it, where the image says so."""
+    """`path` is the blob's place in the image's own tree; `digest` and `size` (bytes) are those of the blob, `diff_id`
+    is the digest of the tar in it, where the image says so."""
 
     path: str
     digest: str | None = None
+    size: int | None = None
     diff_id: str | None = None
 
 
@@ -46,19 +47,33 @@ def stacked(kind: str, container: Container, layers: Sequence[Layer]) -> Archive
     if len(layers) > MOST_LAYERS:
         raise bad(container.tree, f"it has {len(layers)} layers")
     growth = Growth(container.media.budget)
-    parts = [_tar_of(container, layer) for layer in layers]
-    apply_layers([partial(read_tar, part, container.media.budget) for part in parts], growth)
+    verified: set[tuple[str, str]] = set()
+    parts = [_tar_of(container, layer, verified) for layer in layers]
+    apply_layers([partial(read_tar, part) for part in parts], growth)
     return ArchiveSource(kind, growth, container.media)
 
 
-def _tar_of(container: Container, layer: Layer) -> Slice:
+def _tar_of(container: Container, layer: Layer, verified: set[tuple[str, str]]) -> Slice:
     part = _blob(container, layer)
-    if layer.digest is not None:
-        require_digest(container.tree, layer.path, part.chunks(), layer.digest)
+    if layer.size is not None and part.size != layer.size:
+        raise bad(container.tree, f"its layer {shown(layer.path)[:200]} has {part.size} bytes instead of {layer.size}")
+    _verify(container, layer, part, layer.digest, verified)
     tar = tar_in(part, container.media)
-    if layer.diff_id is not None:
-        require_digest(container.tree, layer.path, tar.chunks(), layer.diff_id)
+    _verify(container, layer, tar, layer.diff_id, verified)
     return tar
+
+
+def _verify(
+    container: Container, layer: Layer, part: Slice, digest: str | None, verified: set[tuple[str, str]]
+) -> None:
+    """An image may name a layer a thousand times: each is read once for its digest."""
+    if digest is None or (layer.path, digest) in verified:
+        return
+    limit = container.media.budget.limits.unpacked
+    if part.size > limit:
+        raise bad(container.tree, f"a layer of {part.size} bytes", "Allow more with --rootfs-max-size, if it is meant.")
+    require_digest(container.tree, layer.path, part.chunks(), digest)
+    verified.add((layer.path, digest))
 
 
 def _blob(container: Container, layer: Layer) -> Slice:

@@ -42,7 +42,7 @@ def layers_of_layout(tree: RootfsTree, reference: str | None, arch: str | None) 
     )
     if len(diff_ids) != len(layers):
         raise bad(tree, f"its config tells of {len(diff_ids)} layers and its manifest of {len(layers)}")
-    return [Layer(blob_path(layer.digest), digest=layer.digest) for layer in layers]
+    return [Layer(blob_path(layer.digest), layer.digest, layer.size) for layer in layers]
 
 
 def _named(found: list[Descriptor], reference: str, tree: RootfsTree) -> list[Descriptor]:

@@ -10,6 +10,7 @@ from rootfs_kit.tree.archives.compression import Codec, Stream, codec_of, decomp
 from rootfs_kit.tree.archives.cpio import CpioEntry, after_zeros, is_cpio, read_compressed, read_initrd
 from rootfs_kit.tree.archives.growth import Growth
 from rootfs_kit.tree.archives.kernel_unpacker import unpack_initrd
+from rootfs_kit.tree.archives.limits import MIB
 from rootfs_kit.tree.archives.media import Media, Slice
 from rootfs_kit.tree.archives.source import ArchiveSource
 from rootfs_kit.tree.archives.tar import is_tar, read_tar
@@ -97,7 +98,7 @@ def _checked(part: Slice, name: str, wrapping: str) -> Slice:
 
 def _is_empty_tar(part: Slice) -> bool:
     """Nothing but the end-of-archive marker; an image of a disk may begin with zeros too."""
-    return part.size >= 2 * BLOCK and after_zeros(part, 0) == part.size
+    return 2 * BLOCK <= part.size <= MIB and after_zeros(part, 0) == part.size
 
 
 def _what_it_is(part: Slice) -> str:

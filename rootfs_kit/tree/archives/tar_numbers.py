@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from rootfs_kit.errors import BadArchive
 
 BLOCK = 512
@@ -10,8 +12,9 @@ BASE_256 = 0x80
 NEGATIVE = 0xFF
 
 
+@lru_cache(maxsize=1 << 12)
 def number(field: bytes, doing: str) -> int:
-    """The value of a field; an empty one is 0. Raises BadArchive."""
+    """The value of a field; an empty one is 0. Raises BadArchive. A tree has few modes, owners and times."""
     first = field[0]
     if first in (BASE_256, NEGATIVE):
         value = int.from_bytes(field[1:], "big")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import stat
 from collections.abc import Iterable
 
-from rootfs_kit.tree.archives.growth import ROOT, Growth, Place, Stray, refuse_an_empty_link
+from rootfs_kit.tree.archives.growth import ROOT, Growth, Place, Stray, refuse_a_bad_link
 from rootfs_kit.tree.archives.member import Member
 from rootfs_kit.tree.paths import inside, normalise, shown
 
@@ -56,7 +56,7 @@ class _TarUnpacker:
         elif stat.S_ISDIR(member.mode):
             self._make_directory(place, member)
         else:
-            refuse_an_empty_link(place, member)
+            refuse_a_bad_link(place, member)
             self._clear(place)
             self._growth.put(place, member)
 

@@ -28,6 +28,7 @@ FIELDS = (
 OTHER_NAMES = {
     "cbl-mariner": ("azurelinux", "mariner"),
     "clearlinux": ("clear-linux-os",),
+    "opensuse": ("opensuse-leap", "opensuse-tumbleweed"),
     "suse": ("opensuse-leap", "opensuse-tumbleweed", "sles", "sle-micro"),
 }
 MEND = "let rootfs-kit write the file, or correct the field"

@@ -1,6 +1,7 @@
-"""Whether the keys that a build trusts are those that its description names, told by their fingerprints.
+"""Whether the OpenPGP keys that a build trusts are those that its description names, told by their fingerprints.
 
-An OpenPGP fingerprint is a digest of the first packet of a public key (RFC 9580, 5.5.4); no gpg is needed for it.
+A fingerprint is a digest of the first packet of a public key (RFC 9580, 5.5.4); no gpg is needed for it. Keys of other
+kinds are pinned by the digest of their file (`backends.PinnedFile`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from rootfs_kit.distro import SigningKey
 from rootfs_kit.errors import UsageError
 
 BEGIN, END = b"-----BEGIN PGP PUBLIC KEY BLOCK-----", b"-----END"
+OPENPGP_DIGITS = 40
 PUBLIC_KEY = 6
 """The tag of a primary key's packet; subkeys, names and signatures have others."""
 
@@ -20,17 +22,17 @@ PUBLIC_KEY = 6
 def require_pinned_keys(keys: Iterable[SigningKey]) -> None:
     """Raise UsageError for the first file that is missing, or that is not the one key of the fingerprint."""
     for key in keys:
+        if len(key.fingerprint) != OPENPGP_DIGITS:
+            continue
         doing = f"looking at the signing key {key.file}"
         try:
             data = key.file.read_bytes()
         except OSError as error:
             hint = "Put the key there, or take its [[key]] out of distro.toml."
             raise UsageError(doing, error.strerror or str(error), hint) from error
-        if hashlib.sha256(data).hexdigest() == key.fingerprint:
-            continue
         found = openpgp_fingerprints(data)
         if found != [key.fingerprint]:
-            holds = f"it holds {' and '.join(found)}" if found else "it is no OpenPGP key, nor a file of that SHA-256"
+            holds = f"it holds {' and '.join(found)}" if found else "it is no OpenPGP key"
             hint = "Get the key from the distribution itself, and compare its fingerprint with the published one."
             raise UsageError(doing, f"{holds}; distro.toml names {key.fingerprint}", hint)
 
@@ -38,14 +40,13 @@ def require_pinned_keys(keys: Iterable[SigningKey]) -> None:
 def openpgp_fingerprints(data: bytes) -> list[str]:
     """The fingerprints of the primary keys in `data`, armoured or not; none where it is something else."""
     try:
-        return [_fingerprint(body) for tag, body in _packets(_binary(data)) if tag == PUBLIC_KEY and body]
+        return [_fingerprint(body) for tag, body in _packets(_binary(data)) if tag == PUBLIC_KEY]
     except (ValueError, IndexError):
         return []
 
 
 def _fingerprint(body: bytes) -> str:
-    if body[0] == 6:
-        return hashlib.sha256(b"\x9b" + len(body).to_bytes(4, "big") + body).hexdigest()
+    """Of a key of version 4, the one that all distributions use."""
     # Not for security: it is what version 4 of the format says.
     return hashlib.sha1(b"\x99" + len(body).to_bytes(2, "big") + body, usedforsecurity=False).hexdigest()
 

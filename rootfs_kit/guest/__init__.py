@@ -30,6 +30,7 @@ from rootfs_kit.guest.systemd import let_services_enter_the_root, provide_tmp_mo
 from rootfs_kit.guest.tarballs import unpack_tarballs
 from rootfs_kit.guest.times import clamp_times
 from rootfs_kit.guest.trim import trim
+from rootfs_kit.guest.users import make_declared_users
 from rootfs_kit.monitor import Monitor
 from rootfs_kit.request import BuildRequest
 from rootfs_kit.tree import Entry, RootfsEditor
@@ -62,6 +63,7 @@ def furnish(
     else:
         provide_mount_points(editor)
         owed = provide_devices(editor)
+        make_declared_users(editor)
     if agent is not None:
         _add_agent(editor, request, agent, monitor)
         _add_abilities(editor, request, monitor, run_on_host)

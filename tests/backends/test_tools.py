@@ -40,7 +40,7 @@ def test_other_commands_stay_as_they_are(bin_directory: Path):
 @needs_root()
 def test_the_engine_is_content_with_either_and_names_the_first_where_there_is_none(bin_directory: Path):
     plan = Plan((COMMAND,), (TOOL,), ())
-    with pytest.raises(HostLacks, match="rootfs-kit-one is not installed"):
+    with pytest.raises(HostLacks, match="not installed: rootfs-kit-one"):
         HostEngine().require_ready(plan)
     program(bin_directory, "rootfs-kit-three")
     HostEngine().require_ready(plan)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rootfs_kit.axes import InitMode
-from rootfs_kit.distro import Distro, Release, distro_of, find_distro
+from rootfs_kit.distro import Distro, distro_of, find_distro
 from rootfs_kit.errors import UsageError
 from rootfs_kit.mirrors import mirrors_of
 from rootfs_kit.request import BuildRequest
@@ -104,17 +104,8 @@ def test_selinux_is_refused_where_no_policy_is_known():
     assert "container-selinux" in centos.packages_for(asked(centos, selinux=True))
 
 
-@pytest.mark.parametrize(
-    ("release", "os_release", "named"),
-    [
-        (Release("16.0", "16.0"), {"VERSION_ID": "16.0"}, True),
-        (Release("16.0", "16.0"), {"VERSION_ID": "15.6"}, False),
-        (Release("trixie", "13"), {"VERSION_CODENAME": "trixie"}, True),
-        (Release("trixie", "13"), {}, False),
-        (Release("tumbleweed"), {"VERSION_ID": "20261123"}, True),
-    ],
-)
-def test_a_release_without_a_number_goes_by_the_trees_id_alone(
-    release: Release, os_release: dict[str, str], named: bool
-):
-    assert release.is_named_by(os_release) is named
+def test_tumbleweed_goes_by_its_id_whatever_the_days_number():
+    opensuse = find_distro("opensuse")
+    assert opensuse.release("tumbleweed").is_called("20261123")
+    assert opensuse.release("tumbleweed").ids == ("opensuse-tumbleweed",)
+    assert not opensuse.release("16.0").is_called("15.6")

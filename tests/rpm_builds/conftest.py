@@ -67,7 +67,7 @@ def _make(world: World, flavour: Flavour, workshop: Path) -> RpmMirror:
 
 
 @pytest.fixture(autouse=True)
-def no_mount_is_left() -> Iterator[None]:
+def no_mount_is_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """No build may leave a mount of its staging directory behind on this host."""
     yield
-    assert "rootfs-kit" not in Path("/proc/self/mounts").read_text()
+    assert str(tmp_path_factory.getbasetemp()) not in Path("/proc/self/mounts").read_text()

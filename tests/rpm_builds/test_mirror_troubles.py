@@ -161,4 +161,4 @@ def _bench(directory: Path) -> Iterator[Workbench]:
     scratch = directory / "scratch"
     scratch.mkdir()
     with build_log(directory / "log", "test") as log:
-        yield Workbench(directory / "tree", scratch, SilentMonitor(), log)
+        yield Workbench(directory / "tree", scratch, directory / "cache", SilentMonitor(), log)

@@ -227,6 +227,8 @@ def _guest(tree: Path, flavour: Flavour) -> Path:
 
 
 def _bus(tree: Path, flavour: Flavour) -> None:
+    """Its user is only declared, as Fedora's packages do it."""
+    trees.write(tree, "usr/lib/sysusers.d/dbus.conf", 'u messagebus - "System Message Bus"\n')
     if flavour.bus != "dbus-broker":
         trees.write(tree, f"{SYSTEM}/dbus.service", DAEMON_SERVICE)
         trees.program(tree, "usr/bin/dbus-daemon")
@@ -259,7 +261,7 @@ def _by_package(flavour: Flavour) -> dict[str, list[str]]:
         "systemd": ["usr/lib/systemd/systemd", f"{sbin}/init", "usr/bin/systemctl",
                     *(f"{SYSTEM}/{unit}" for unit in units)],
         flavour.bus: [*(f"{SYSTEM}/{unit}" for unit in bus), "usr/bin/dbus-daemon", "usr/bin/dbus-broker",
-                      "usr/bin/dbus-broker-launch"],
+                      "usr/bin/dbus-broker-launch", "usr/share/dbus-1/system.conf", "usr/lib/sysusers.d/dbus.conf"],
         flavour.release_package: ["usr/lib/os-release", "etc/os-release", "etc/yum.repos.d/own.repo"],
     }  # fmt: skip
 

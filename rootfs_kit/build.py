@@ -112,7 +112,7 @@ def _install(
         scratch.mkdir()
         return engine.fill(bench, planner, mirror)
 
-    with container_hooks(engine.name, planner(Site(bench.tree, scratch)), bench):
+    with container_hooks(engine.name, planner(Site(bench.tree, scratch, mirrors[0])), bench):
         plan = from_the_first(mirrors, index, install, workshop.monitor)
     remove_tree(scratch)
     with RootfsEditor(workshop.made) as editor:

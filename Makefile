@@ -25,9 +25,10 @@ lint: $(VENV)/installed
 wheel-test: $(VENV)/installed
 	$(BIN)/python -m pytest tests/packaging
 
-# docs/checks.md is generated from the checks themselves.
+# docs/checks.md is generated from the checks themselves, docs/distros.md from distros/.
 docs: $(VENV)/installed
 	$(BIN)/python -m rootfs_kit.suite.catalogue docs/checks.md
+	$(BIN)/python -m rootfs_kit.distro_table docs/distros.md
 
 # Real guests, broken in some three hundred ways: minutes, as root, with Debian's archive.
 trust: $(VENV)/installed

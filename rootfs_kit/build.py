@@ -13,6 +13,7 @@ from rootfs_kit import manifest
 from rootfs_kit.axes import Content
 from rootfs_kit.backends import Command, Plan, Planner, Site, find_backend
 from rootfs_kit.distro import Distro
+from rootfs_kit.emulation import require_runnable
 from rootfs_kit.engines import Engine, Workbench
 from rootfs_kit.engines.choice import choose_engine
 from rootfs_kit.engines.hooks import container_hooks
@@ -51,6 +52,8 @@ def build(request: BuildRequest, distro: Distro, monitor: Monitor, cache: Path) 
     plan = planner(site_to_show(request, distro))
     engine = choose_engine(request, distro, plan).engine
     engine.require_ready(plan)
+    if request.arch is not None and plan.runs_guest_programs:
+        require_runnable(request.arch)
     engine.gain_rights()
     with _workshop(request, monitor) as workshop:
         with monitor.stage("installing packages"):

@@ -12,7 +12,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Any
 
-from rootfs_kit import host
+from rootfs_kit import emulation, host
 from rootfs_kit.archive import archive_complaint, archives_of_apt
 from rootfs_kit.backends import Plan, Tool, find_backend
 from rootfs_kit.distro import listed
@@ -40,10 +40,6 @@ COMPILER = Tool(
         "opensuse": "gcc glibc-devel-static",
         "arch": "gcc",
     },
-)
-EMULATORS = Tool(
-    "qemu-user",
-    {"debian": "qemu-user-static binfmt-support", "fedora": "qemu-user-static", "arch": "qemu-user-static-binfmt"},
 )
 PODMAN = Tool("podman", dict.fromkeys(("debian", "fedora", "alpine", "opensuse", "arch"), "podman"))
 
@@ -250,13 +246,13 @@ def _space(planned: PlannedBuild) -> Iterator[Diagnosis]:
 
 def _machine(planned: PlannedBuild) -> Diagnosis:
     machine = str(planned.request.arch)
-    runs = host.can_run_machine(machine)
+    obstacle = emulation.obstacle(machine)
     return Diagnosis(
         f"running {machine}",
-        State.WELL if runs else State.LACKING,
-        "programs of it run here" if runs else "this host's kernel does not know how to run its programs",
+        State.LACKING if obstacle else State.WELL,
+        obstacle.found if obstacle else "programs of it run here",
         "packages run programs of the guest's architecture while they are installed",
-        "" if runs else host.install_command([EMULATORS]),
+        obstacle.mend if obstacle else "",
     )
 
 

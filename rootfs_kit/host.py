@@ -109,14 +109,6 @@ def namespace_switch() -> str:
     return "user.max_user_namespaces=15000"
 
 
-def can_run_machine(machine: str) -> bool:
-    """Whether programs for `machine` run here: natively, or through a binfmt_misc entry of qemu-user."""
-    if machine == os.uname().machine:
-        return True
-    arch = "arm" if machine.startswith("armv7") else machine
-    return any(Path(f"/proc/sys/fs/binfmt_misc/{prefix}-{arch}").exists() for prefix in ("qemu", "qemu-user"))
-
-
 def user_name() -> str:
     try:
         return pwd.getpwuid(os.geteuid()).pw_name

@@ -99,7 +99,8 @@ class Plan:
     have written besides: the text of each by its path in the guest, laid into the tree after the last command.
 
     `before_container` and `after_container` are for an engine that runs the commands in a container: commands for the
-    host itself, which learn the container engine's name from `container_engine`.
+    host itself, which learn the container engine's name from `container_engine`. `runs_guest_programs` says whether the
+    commands run programs of the new tree, as the scripts of packages are.
     """
 
     commands: tuple[Command, ...]
@@ -109,6 +110,7 @@ class Plan:
     settings: Mapping[str, str] = field(default_factory=dict)
     before_container: tuple[Command, ...] = ()
     after_container: tuple[Command, ...] = ()
+    runs_guest_programs: bool = True
 
 
 Planner = Callable[[Site], Plan]

@@ -42,7 +42,10 @@ class Mmdebstrap:
         """The call that fills the tree; pure. Raises UsageError for a release or machine that the distro has not."""
         release = distro.release(request.os_version)
         packages = distro.packages_for(request)
-        keyrings = {f"{KEYRINGS}/{file.name}": file for file in (*distro.keyrings, *(key.file for key in distro.keys))}
+        keyrings = {
+            f"{KEYRINGS}/{file.name}": file
+            for file in (*distro.keyrings, *(key.file for key in distro.keys_for(request)))
+        }
         # A directory: of several --keyring the last would count, and beside a file the host's own keys. Nor may
         # mmdebstrap name a keyring of the host's for the release in its sources.list.
         trusted = (f"--keyring={site.files / KEYRINGS}", "--skip=check/signed-by") if keyrings else ()

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from rootfs_kit import archive, doctor, host
+from rootfs_kit import archive, doctor, emulation, host
 from rootfs_kit.backends import Tool
 from rootfs_kit.doctor import Diagnosis, State
 from rootfs_kit.engines import host as engine
@@ -125,11 +125,14 @@ def test_all_well_exits_with_0(run: Run, mirror: str, monkeypatch, tools: Path):
 
 def test_a_full_disk_and_a_foreign_machine_are_told(run: Run, mirror: str, monkeypatch):
     monkeypatch.setattr(host, "free_bytes", lambda path: 5 << 20)
-    monkeypatch.setattr(host, "can_run_machine", lambda machine: False)
+    monkeypatch.setattr(
+        emulation, "obstacle", lambda machine: emulation.Obstacle(f"no emulator of {machine}", "get one")
+    )
     found = diagnoses(run("doctor", "debian", "--mirror", mirror, "--arch", "s390x", "--format", "json"))
     assert found["free space"]["state"] == "missing"
     assert found["free space"]["found"].startswith("5 MiB for ")
     assert found["running s390x"]["state"] == "missing"
+    assert found["running s390x"]["found"] == "no emulator of s390x"
 
 
 def test_bad_input_is_told_as_it_is_for_a_build(spawn: Run):

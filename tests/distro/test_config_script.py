@@ -13,6 +13,7 @@ from rootfs_kit.axes import InitMode
 from rootfs_kit.backends import Site
 from rootfs_kit.backends.shell import Shell, dockerfile
 from rootfs_kit.distro import Distro, discover, find_distro
+from rootfs_kit.engines.container.image import recipe
 from rootfs_kit.errors import UsageError
 from rootfs_kit.hookspecs import hookimpl
 from rootfs_kit.plugins import plugin_manager
@@ -211,3 +212,13 @@ def test_the_placeholders_of_a_dockerfile_are_filled_in(tmp_path: Path) -> None:
     assert filled is not None
     assert filled.splitlines()[2] == "FROM ${IMAGE_REGISTRY}/library/awesome:8"
     assert "@" not in filled
+
+
+def test_the_dockerfile_makes_the_builder_image_with_the_registry_that_is_asked_for(tmp_path: Path) -> None:
+    directory = describe(tmp_path / "mine")
+    (directory / "Dockerfile.in").write_text(DOCKERFILE)
+    request, distro = BuildRequest(tmp_path / "out"), find_distro(str(directory))
+    assert recipe(distro, request, None).dockerfile.splitlines()[1] == "ARG IMAGE_REGISTRY=docker.io"
+    other = recipe(distro, request, "registry.example/1")
+    assert other.dockerfile.splitlines()[1] == "ARG IMAGE_REGISTRY=registry.example/1"
+    assert other.tag != recipe(distro, request, None).tag

@@ -66,4 +66,5 @@ def foreign_program(native: Path) -> Path:
     content[E_MACHINE] = (EM_S390 if native_machine == EM_AARCH64 else EM_AARCH64).to_bytes(2, "little")
     output = native.with_name(f"{native.name}-foreign")
     output.write_bytes(content)
+    output.chmod(0o755)
     return output

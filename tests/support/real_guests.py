@@ -21,14 +21,14 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from rootfs_kit.host import can_run_machine
+from rootfs_kit.emulation import obstacle
 from tests.support.agents import stand_in_agent
 from tests.support.boot import cloud_modules
 from tests.support.programs import foreign_program
 from tests.support.requirements import require_debian_archive
 from tests.support.surroundings import clean_environment
 
-SECONDS = 900
+SECONDS = 2400
 PREFIX = "rootfs-kit-guests-"
 IN_USE = "in-use"
 THIS_MACHINE = os.uname().machine
@@ -44,7 +44,7 @@ def debian_guest(
     """
     arch = arch or THIS_MACHINE
     require_debian_archive()
-    if not can_run_machine(arch):
+    if obstacle(arch) is not None:
         pytest.skip(f"needs qemu-user to run programs for {arch}")
     target = _shared_directory() / "-".join(
         (release, arch, "agent" if agent_init else "systemd", *(["modules"] if modules else []))

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from dataclasses import dataclass
 
+from rootfs_kit.backends.shell import dockerfile
 from rootfs_kit.distro import Distro
 from rootfs_kit.engines.container.client import Client
 from rootfs_kit.errors import UsageError
@@ -18,6 +20,9 @@ from rootfs_kit.run import PROXIES, Log, run
 
 REGISTRY = "docker.io"
 """Where osbuilder's Dockerfiles have their base images from; IMAGE_REGISTRY names another."""
+
+# How a Dockerfile.in of osbuilder's takes its registry; the default that it gives is in the way of another.
+_ARGUMENT = re.compile(r"(?<=^ARG IMAGE_REGISTRY=)\S*", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,9 @@ class Recipe:
 
 def recipe(distro: Distro, request: BuildRequest, registry: str | None) -> Recipe:
     """The recipe of the builder image for `request`. Raises UsageError for a distribution that describes none."""
+    text = dockerfile(request, distro)
+    if text is not None:
+        return Recipe(distro.name, _ARGUMENT.sub(registry, text) if registry else text)
     builder = distro.builder
     if builder is None:
         raise UsageError(

@@ -46,7 +46,7 @@ def build(request: BuildRequest, distro: Distro, monitor: Monitor, cache: Path) 
     agent = resolve_agent(request)
     require_usable_inputs(request)
     require_pinned_keys(distro.keys_for(request))
-    _require_safe_target(request, request.force)
+    _require_safe_target(request)
     backend = find_backend(distro.backend)
     planner, index = partial(backend.plan, request, distro), backend.index(request, distro)
     plan = planner(site_to_show(request, distro))
@@ -70,7 +70,7 @@ def overlay(request: BuildRequest, monitor: Monitor) -> BuildResult:
     """
     agent = resolve_agent(request)
     require_usable_inputs(request)
-    _require_safe_target(request, force=True)
+    _require_safe_target(request)
     become_root()
     with _workshop(request, monitor) as workshop:
         with monitor.stage("preparing the overlay"):
@@ -151,11 +151,12 @@ def _tell_of(owed: Sequence[Entry], monitor: Monitor) -> None:
         monitor.note(f"not made, since only root may: {names}. An image does without; --format tar and cpio have them")
 
 
-def _require_safe_target(request: BuildRequest, force: bool) -> None:
+def _require_safe_target(request: BuildRequest) -> None:
+    """An overlay is for a directory that holds something already; an archive takes no other file's place."""
     if request.format is Format.DIRECTORY:
-        require_safe_target(request.rootfs_dir, force)
+        require_safe_target(request.rootfs_dir, request.force or request.distro is None)
     elif not request.to_stdout:
-        require_safe_file(request.rootfs_dir, force)
+        require_safe_file(request.rootfs_dir, request.force)
 
 
 @contextmanager
@@ -166,7 +167,7 @@ def _workshop(request: BuildRequest, monitor: Monitor) -> Iterator[Workshop]:
         private = _enter_private_mounts(monitor)
         with staging(target, request.wait, private, monitor) as place, let_through():
             # The target may have changed while this build waited for another one.
-            _require_safe_target(request, request.force or request.distro is None)
+            _require_safe_target(request)
             workshop = Workshop(place, log, monitor)
             try:
                 yield workshop

@@ -12,7 +12,7 @@ from typing import BinaryIO, cast
 
 GZIP_LEVEL = 6
 XZ_PRESET = 6
-ZSTD_LEVEL = 9
+ZSTD_LEVEL = 6
 
 
 class Compression(StrEnum):

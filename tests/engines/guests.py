@@ -66,10 +66,14 @@ def tarball_of_all_sorts(agent: Path, place: Path) -> Path:
         "opt/setuid": {"mode": 0o4755, "gid": 42},
         "opt/with-capability": {"mode": 0o755, "xattr": ("security.capability", SECURITY_CAPABILITY)},
         "opt/with-attribute": {"xattr": ("user.origin", b"\xff\0made")},
+        "opt/somebodys-own/file": {"uid": 1234, "gid": 5678, "mode": 0o600},
         "opt/caf\udce9": {},
         "opt/" + "long-name-" * 20: {},
     }
+    hidden = tarfile.TarInfo("opt/somebodys-own")
+    hidden.type, hidden.mode, hidden.uid, hidden.gid = tarfile.DIRTYPE, 0o700, 1234, 5678
     with tarfile.open(place, "w", format=tarfile.PAX_FORMAT) as tar:
+        tar.addfile(hidden)
         for name, facts in members.items():
             content = agent.read_bytes() if name.endswith("kata-agent") else name.encode(errors="surrogateescape")
             info = tarfile.TarInfo(name)

@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from tests.support.installation import build_wheel, install
 from tests.support.surroundings import clean_environment
 
 NEEDED_TOOLS = ("useradd", "userdel", "usermod", "newuidmap", "newgidmap", "setpriv")
-SECONDS = 300
+SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def ordinary_user() -> Iterator[OrdinaryUser]:
             install(build_wheel(Path(workplace)), place / "environment", _python(user))
         yield user
     finally:
-        subprocess.run(["userdel", name], capture_output=True, check=False)
+        _unmake(name)
         shutil.rmtree(place)
 
 
@@ -137,6 +138,19 @@ def _make(name: str, place: Path) -> OrdinaryUser:
     assert uids is not None
     assert gids is not None
     return OrdinaryUser(name, known.pw_uid, known.pw_gid, uids.start, gids.start, place)
+
+
+def _unmake(name: str) -> None:
+    """With whatever still runs as the user: podman leaves a process that holds its namespace open."""
+    try:
+        uid = pwd.getpwnam(name).pw_uid
+    except KeyError:
+        return
+    for directory in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if directory.stat().st_uid == uid:
+                os.kill(int(directory.name), signal.SIGKILL)
+    _patiently("userdel", name)
 
 
 def _patiently(*command: str) -> None:

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rootfs_kit.errors import UsageError
-from rootfs_kit.knobs import KNOBS, Knob
+from rootfs_kit.knob import Knob
+from rootfs_kit.knobs import KNOBS
 from rootfs_kit.settings import Layer, Origin, Setting, Source
 from rootfs_kit.toml import Table, read_table
 from rootfs_kit.values import BadValue

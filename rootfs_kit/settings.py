@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from rootfs_kit.errors import UsageError
-from rootfs_kit.knobs import KNOBS, Knob
+from rootfs_kit.knob import Knob
+from rootfs_kit.knobs import KNOBS
 from rootfs_kit.values import BadValue, Switch, shown
 
 

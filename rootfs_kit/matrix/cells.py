@@ -24,7 +24,8 @@ from pathlib import Path
 
 from rootfs_kit.config import DISTRO_KEY, MATRIX_KEY
 from rootfs_kit.errors import UsageError
-from rootfs_kit.knobs import KNOBS, Knob
+from rootfs_kit.knob import Knob
+from rootfs_kit.knobs import KNOBS
 from rootfs_kit.planning import PlannedBuild, Said, plan_build, require_inputs
 from rootfs_kit.surroundings import Surroundings
 from rootfs_kit.toml import Table, read_table

@@ -44,7 +44,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def run(clean_environment: None, capfd: pytest.CaptureFixture[str]) -> Run:
     """Run a command in this process."""
     from rootfs_kit.cli import cli
-    from rootfs_kit.cli_outcome import run as run_command
+    from rootfs_kit.cli.outcome import run as run_command
 
     def invoke(*arguments: str) -> Outcome:
         capfd.readouterr()

@@ -137,7 +137,7 @@ def test_a_working_directory_that_is_gone(spawn: Run, tmp_path: Path):
     gone.rmdir()
     try:
         from rootfs_kit.cli import cli
-        from rootfs_kit.cli_outcome import run
+        from rootfs_kit.cli.outcome import run
 
         assert run(cli, ["list"]) == 2
     finally:

@@ -82,7 +82,7 @@ def test_the_environment_names_more_directories(spawn: Run, tmp_path: Path):
 @pytest.mark.parametrize("arguments", [("--help",), ("list",), ("list", "--format", "names")])
 def test_what_is_only_asked_is_answered_without_loading_the_suite_or_the_build(arguments: tuple[str, ...]):
     program = (
-        "import sys\nfrom rootfs_kit.cli import cli\nfrom rootfs_kit.cli_outcome import run\n"
+        "import sys\nfrom rootfs_kit.cli import cli\nfrom rootfs_kit.cli.outcome import run\n"
         f"run(cli, {arguments!r})\n"
         "heavy = {'pytest', 'sh', 'elftools', 'yaml', 'zstandard', 'filelock', 'rootfs_kit.build'} & set(sys.modules)\n"
         "sys.exit(','.join(sorted(heavy)) or 0)"

@@ -12,7 +12,7 @@ import pytest
 
 from rootfs_kit import errors
 from rootfs_kit.cli import Group
-from rootfs_kit.cli_outcome import run
+from rootfs_kit.cli.outcome import run
 
 
 class Trouble:

@@ -1,4 +1,4 @@
-"""What the commands of `cli.py` have in common: options made from the table of knobs, and how `--help` shows them.
+"""What the commands have in common: options made from the table of knobs, and how `--help` shows them.
 
 Options are read as plain text here; what they mean is settled in `settings.py`, together with the environment and
 the file of `--config`, so that all three are held to the same rules and told off in the same words.
@@ -7,12 +7,14 @@ the file of `--config`, so that all three are held to the same rules and told of
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Sequence
+from functools import partial
 from itertools import groupby
 from typing import Any, TypeVar
 
 import click
 
-from rootfs_kit.knobs import KNOBS, Knob
+from rootfs_kit.knob import Knob
+from rootfs_kit.knobs import KNOBS
 from rootfs_kit.values import File, Files
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -48,6 +50,10 @@ class Command(SectionedCommand):
     def __init__(self, *arguments: Any, **attributes: Any) -> None:
         super().__init__(*arguments, **attributes)
         self.params.append(debug_option())
+
+
+command = partial(click.command, cls=Command)
+"""The decorator of every command."""
 
 
 class Group(click.Group):

@@ -1,8 +1,4 @@
-"""The command line: commands and options, and nothing else.
-
-Each command calls one function and prints what it returns. What is heavy (pytest, the suite, the build) is imported
-by the command that needs it, so that `--help`, `list` and shell completion answer at once.
-"""
+"""The commands that build, and that tell of what can be built."""
 
 from __future__ import annotations
 
@@ -13,59 +9,30 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rootfs_kit import __version__
-from rootfs_kit.cli_options import (
+from rootfs_kit.cli.options import (
     ALL_BUT_FORMAT,
-    Group,
-    archive_options,
+    command,
     complete_distro,
     config_option,
-    debug_option,
     distro_argument,
     distros_dir_option,
     format_option,
     json_option,
     knob_options,
     knobs_given,
-    suite_options,
     verbosity_options,
 )
-from rootfs_kit.cli_outcome import COMPLETION_VARIABLE, PROGRAM, run
+from rootfs_kit.cli.output import as_json_text, monitor_for, put, screen_width
+from rootfs_kit.cli.printing import printable
 from rootfs_kit.errors import ExitCode
-from rootfs_kit.interrupts import ignore_signals
-from rootfs_kit.printing import never_fail_to_print, printable
 from rootfs_kit.surroundings import Surroundings
 
 if TYPE_CHECKING:
-    from rootfs_kit.monitor import Monitor
     from rootfs_kit.request import BuildRequest
     from rootfs_kit.summary import BuildResult
 
-WIDEST_HELP = 120
 
-
-@click.group(
-    cls=Group,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDEST_HELP},
-    params=[debug_option()],
-)
-@click.version_option(__version__, prog_name=PROGRAM, message="%(prog)s %(version)s")
-def cli() -> None:
-    """Build guest root filesystems for Kata Containers, and judge whether any rootfs is fit to boot.
-
-    \b
-    Examples:
-      rootfs-kit list                                     what can be built
-      rootfs-kit doctor debian                            is this host ready?
-      rootfs-kit build debian --agent-bin ./kata-agent    build, check, publish
-      rootfs-kit check ./rootfs-debian                    judge any rootfs
-
-    Exit status: 0 done; 1 the rootfs does not conform; 2 wrong usage or input; 3 the build failed; 4 the host lacks
-    something, and the message says how to get it.
-    """
-
-
-@cli.command("list", short_help="What can be built.")
+@command("list", short_help="What can be built.")
 @format_option("table", "names", "json")
 @distros_dir_option
 def list_(format_: str, distros_dirs: tuple[str, ...]) -> int:
@@ -82,18 +49,18 @@ def list_(format_: str, distros_dirs: tuple[str, ...]) -> int:
     around = Surroundings.of_this_process()
     paths = around.distros_dirs(distros_dirs)
     if format_ == "names":
-        _print("\n".join(listing.names(paths)))
+        put("\n".join(listing.names(paths)))
         return ExitCode.DONE
     distros, errors = listing.survey(paths)
     if format_ == "json":
-        click.echo(_json(listing.document(distros)))
+        click.echo(as_json_text(listing.document(distros)))
     else:
-        _print(listing.table(distros, around.today, _width()))
+        put(listing.table(distros, around.today, screen_width()))
     listing.raise_together(errors)
     return ExitCode.DONE
 
 
-@cli.command(short_help="Describe a distribution of your own.")
+@command(short_help="Describe a distribution of your own.")
 @click.argument("name")
 @click.option("--from", "parent", metavar="DISTRO", help="Extend this distribution.", shell_complete=complete_distro)
 @click.option("--style", type=click.Choice(["toml", "shell"]), default="toml", show_default=True,
@@ -115,10 +82,10 @@ def new(name: str, parent: str | None, style: str, directory: str, distros_dirs:
 
     around = Surroundings.of_this_process()
     files = write_skeleton(name, around.cwd / directory, Style(style), parent, around.distros_dirs(distros_dirs))
-    _print("\n".join(map(str, files)))
+    put("\n".join(map(str, files)))
 
 
-@cli.command(short_help="What a build would use, and where it comes from.")
+@command(short_help="What a build would use, and where it comes from.")
 @distro_argument(required=False)
 @knob_options("build", only=ALL_BUT_FORMAT)
 @config_option
@@ -141,10 +108,10 @@ def show(distro: str | None, config: str | None, distros_dirs: tuple[str, ...], 
     around = Surroundings.of_this_process()
     planned = plan_build(Said(distro, knobs_given(knobs), config, distros_dirs), around)
     facts = showing.facts(planned, around.today)
-    _print(_json(facts) if format_ == "json" else showing.pages(facts, _width()))
+    put(as_json_text(facts) if format_ == "json" else showing.pages(facts, screen_width()))
 
 
-@cli.command(short_help="Build a rootfs, judge it, put it in place.")
+@command(short_help="Build a rootfs, judge it, put it in place.")
 @distro_argument(required=False)
 @knob_options("build")
 @config_option
@@ -182,16 +149,16 @@ def build(
     from rootfs_kit import build as building
     from rootfs_kit.allowed_failure import unless_it_may_fail
 
-    monitor = _monitor(planned.notes, verbose, quiet)
+    monitor = monitor_for(planned.notes, verbose, quiet)
     build_it = partial(building.build, cache=around.cache_dir)
     result = unless_it_may_fail(build_it, planned.request, planned.distro, monitor)
     if not isinstance(result, Path):
         _present(result, as_json, quiet, planned.request.to_stdout)
     elif as_json:
-        click.echo(_json({"allowed_failure": str(result)}))
+        click.echo(as_json_text({"allowed_failure": str(result)}))
 
 
-@cli.command(short_help="Put only Kata's files into a directory.")
+@command(short_help="Put only Kata's files into a directory.")
 @knob_options("overlay")
 @config_option
 @json_option
@@ -214,120 +181,11 @@ def overlay(config: str | None, as_json: bool, verbose: int, quiet: bool, **knob
 
     from rootfs_kit import build as building
 
-    result = building.overlay(planned.request, _monitor(planned.notes, verbose, quiet))
+    result = building.overlay(planned.request, monitor_for(planned.notes, verbose, quiet))
     _present(result, as_json, quiet, planned.request.to_stdout)
 
 
-@cli.command(short_help="Judge whether a rootfs is fit to boot.")
-@click.argument("rootfs", type=click.Path())
-@suite_options
-@json_option
-@verbosity_options
-def check(rootfs: str, as_json: bool, verbose: int, quiet: bool, no_truncate: bool, **how: Any) -> int:
-    """Judge whether ROOTFS, a directory or an archive, is fit to boot as a guest of Kata Containers.
-
-    An archive is read in place: tar or initrd (also compressed), docker-save or OCI image layout.
-
-    The verdict is that of `pytest --rootfs=ROOTFS`; nothing in ROOTFS is changed, and nothing
-    of it is run unless --run-agent asks for it.
-
-    \b
-    Examples:
-      rootfs-kit check ./rootfs-debian
-      rootfs-kit check initrd.img
-      rootfs-kit check oci:./layout:tag --arch aarch64
-      rootfs-kit check ./rootfs-debian --profile agent-init,modules --strict
-      rootfs-kit check ./rootfs-debian --json | jq .findings
-    """
-    from rootfs_kit.suite import commands
-    from rootfs_kit.suite.run import JudgeOptions
-
-    if as_json and how["report"] is not None:
-        raise click.UsageError("Give one of --json and --report.")
-    paths = {name: Path(how.pop(name)).absolute() for name in ("expect", "report") if how[name] is not None}
-    options = JudgeOptions(**{**how, **paths}, truncate=not no_truncate)
-    if not as_json:
-        return commands.check(rootfs, options, sys.stdout, verbose=verbose > 0, quiet=quiet)
-    document, status = commands.check_document(rootfs, options)
-    click.echo(_json(document))
-    return status
-
-
-@cli.command(short_help="List or explain the checks.")
-@click.argument("identifier", metavar="[ID]", required=False)
-@format_option("text", "json")
-def checks(identifier: str | None, format_: str) -> None:
-    """List the checks of the conformance suite, or explain the one called ID.
-
-    \b
-    Examples:
-      rootfs-kit checks
-      rootfs-kit checks INI-01
-    """
-    from rootfs_kit.suite import commands
-
-    click.echo(_json(commands.checks_document()) if format_ == "json" else commands.list_checks(identifier))
-
-
-@cli.command(short_help="Describe a good rootfs, to compare others with.")
-@click.argument("rootfs", type=click.Path())
-@archive_options
-def expect(rootfs: str, arch: str | None, max_size: int | None) -> None:
-    """Print what ROOTFS, known to be good, is like, as a file for `rootfs-kit check --expect`.
-
-    \b
-    Examples:
-      rootfs-kit expect ./rootfs-debian > expect.toml
-      rootfs-kit check ./next-rootfs --expect expect.toml
-    """
-    from rootfs_kit.suite import commands
-
-    click.echo(commands.expect(rootfs, arch, max_size), nl=False)
-
-
-@cli.command(
-    short_help="Run a command inside a rootfs.",
-    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
-)
-@click.argument("rootfs", type=click.Path())
-@click.argument("command", nargs=-1, type=click.UNPROCESSED)
-def enter(rootfs: str, command: tuple[str, ...]) -> int:
-    """Run COMMAND, or a shell, inside ROOTFS, a directory, as its root.
-
-    An ordinary user is root of a user namespace there, so that a rootfs which belongs to subordinate ids is no
-    obstacle. The command sees /proc, /sys and a small /dev; what it changes in ROOTFS stays.
-
-    \b
-    Examples:
-      rootfs-kit enter ./rootfs-debian
-      rootfs-kit enter ./rootfs-debian ls -l /usr/bin/kata-agent
-
-    The exit status is the command's.
-    """
-    from rootfs_kit.enter import enter as enter_rootfs
-
-    return enter_rootfs(_path(rootfs), command)
-
-
-@cli.command(short_help="Remove a rootfs, whoever its files belong to.")
-@click.argument("rootfs", type=click.Path())
-@click.option("--force", is_flag=True, help="Remove a directory that rootfs-kit did not make.")
-def rm(rootfs: str, force: bool) -> None:
-    """Remove ROOTFS, a directory that rootfs-kit made, also where its files belong to subordinate ids.
-
-    It refuses what a build would refuse to replace.
-
-    \b
-    Examples:
-      rootfs-kit rm ./rootfs-debian
-      rootfs-kit rm --force ./half-a-rootfs
-    """
-    from rootfs_kit.remove import remove_rootfs
-
-    remove_rootfs(_path(rootfs), force)
-
-
-@cli.command(short_help="What this host lacks for a build.")
+@command(short_help="What this host lacks for a build.")
 @distro_argument(required=False)
 @knob_options("build", only=("rootfs_dir", "os_version", "arch", "mirror", "agent", "agent_init", "kernel_modules"))
 @config_option
@@ -351,13 +209,13 @@ def doctor(distro: str | None, config: str | None, distros_dirs: tuple[str, ...]
     builds = plan_builds(Said(distro, knobs_given(knobs), config, distros_dirs), around)
     diagnoses = doctoring.examine(builds, around.today)
     if format_ == "json":
-        click.echo(_json(doctoring.document(diagnoses)))
+        click.echo(as_json_text(doctoring.document(diagnoses)))
     else:
-        _print(doctoring.report(diagnoses, _width()))
+        put(doctoring.report(diagnoses, screen_width()))
     return ExitCode.DONE if doctoring.is_ready(diagnoses) else ExitCode.HOST_LACKS
 
 
-@cli.command(short_help="Many builds from one description.")
+@command(short_help="Many builds from one description.")
 @click.argument("config", type=click.Path())
 @click.option("-j", "--jobs", type=click.IntRange(1, 64), help="Builds at a time.  [default: one for each engine]")
 @click.option("--engine", "engines", multiple=True, help="Where to build, as for `build`; repeatable.  [default: auto]")
@@ -397,50 +255,12 @@ def matrix(
     if format_ in ("github", "kubernetes"):
         click.echo(commands.handed_on(builds, format_, image, claim))
         return ExitCode.DONE
-    outcomes = commands.built(builds, jobs, engines, distros_dirs, _monitor((), verbose, quiet))
+    outcomes = commands.built(builds, jobs, engines, distros_dirs, monitor_for((), verbose, quiet))
     if format_ == "json":
-        click.echo(_json(commands.outcome.document(outcomes)))
+        click.echo(as_json_text(commands.outcome.document(outcomes)))
     elif not quiet:
-        _print(commands.outcome.table(outcomes, _width()))
+        put(commands.outcome.table(outcomes, screen_width()))
     return commands.outcome.exit_code(outcomes)
-
-
-@cli.command(short_help="Make a shell complete the commands.")
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
-def completion(shell: str) -> None:
-    """Print the script that makes SHELL complete rootfs-kit's commands and options.
-
-    \b
-    Examples:
-      source <(rootfs-kit completion bash)          in ~/.bashrc
-      source <(rootfs-kit completion zsh)           in ~/.zshrc
-      rootfs-kit completion fish | source           in ~/.config/fish/config.fish
-    """
-    from click.shell_completion import get_completion_class
-
-    completes = get_completion_class(shell)
-    if completes is not None:
-        click.echo(completes(cli, {}, PROGRAM, COMPLETION_VARIABLE).source())
-
-
-def _path(text: str) -> Path:
-    """The absolute path of an argument, read as those of options are."""
-    from rootfs_kit.values import BadValue, File
-
-    try:
-        return File("a path", "PATH").from_text(text, Surroundings.of_this_process().cwd)
-    except BadValue as error:
-        raise click.UsageError(f"{text!r}: {error}") from None
-
-
-def _monitor(notes: tuple[str, ...], verbose: int, quiet: bool) -> Monitor:
-    """Who is told about the build, beginning with the `notes` on the request."""
-    from rootfs_kit.terminal import choose_monitor
-
-    monitor = choose_monitor(-1 if quiet else verbose, sys.stderr)
-    for note in notes:
-        monitor.warn(note)
-    return monitor
 
 
 def _require_free_stdout(request: BuildRequest, as_json: bool) -> None:
@@ -457,32 +277,6 @@ def _present(result: BuildResult, as_json: bool, quiet: bool, stdout_is_taken: b
     from rootfs_kit import summary
 
     if as_json:
-        click.echo(_json(summary.document(result)))
+        click.echo(as_json_text(summary.document(result)))
     elif not quiet:
-        click.echo(printable(summary.table(result, _width())), err=stdout_is_taken)
-
-
-def _print(text: str) -> None:
-    click.echo(printable(text))
-
-
-def _width() -> int:
-    """Columns to print tables in: the terminal's; a pipe or file has no edge to wrap at but people's eyes."""
-    import shutil
-
-    return shutil.get_terminal_size((120, 24)).columns
-
-
-def _json(document: object) -> str:
-    import json
-
-    return json.dumps(document, indent=2)
-
-
-def main() -> None:
-    """The console script `rootfs-kit`."""
-    never_fail_to_print()
-    status = run(cli, sys.argv[1:])
-    # What was decided stands: a signal that comes too late to stop anything does not change it.
-    ignore_signals()
-    sys.exit(status)
+        click.echo(printable(summary.table(result, screen_width())), err=stdout_is_taken)

@@ -18,9 +18,9 @@ from typing import Any
 import click
 from click.shell_completion import shell_complete
 
+from rootfs_kit.cli.printing import printable
 from rootfs_kit.errors import ExitCode, RootfsKitError
 from rootfs_kit.interrupts import Interrupted, interruptible
-from rootfs_kit.printing import printable
 
 PROGRAM = "rootfs-kit"
 COMPLETION_VARIABLE = "_ROOTFS_KIT_COMPLETE"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import subprocess
 from pathlib import Path
 
@@ -158,6 +159,14 @@ def test_global_headers_hold_until_they_are_taken_back(tmp_path: Path) -> None:
     blocks = [pax({b"uid": b"5"}, b"g"), header(b"a"), header(b"b"), pax({b"uid": b"6"}), header(b"c")]
     tree = put(tmp_path, *blocks, header(b"d"), pax({b"uid": b""}, b"g"), header(b"e", uid=b"0000007"))
     assert [entry.uid for entry in tree.walk() if entry.is_file] == [5, 5, 6, 5, 7]
+
+
+@pytest.mark.parametrize("name", [b"070701", b"\x1f\x8b", b"BZh", b"LZIP", b"\x50\x2a\x4d\x18", b"\x5d"])
+def test_name_of_the_first_member_may_look_like_anything(tmp_path: Path, name: bytes) -> None:
+    tree = put(tmp_path, header(name, b"5"), header(name + b"/f"))
+    assert tree.source_kind == "tar"
+    (tmp_path / "x.gz").write_bytes(gzip.compress((tmp_path / "x").read_bytes()))
+    assert len(tree) == len(open_rootfs(tmp_path / "x.gz")) == 3
 
 
 def test_volume_labels_and_unknown_kinds(tmp_path: Path) -> None:

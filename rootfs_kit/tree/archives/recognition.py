@@ -43,13 +43,14 @@ OTHERS = (
 def read_archive(part: Slice, media: Media) -> ArchiveSource:
     """The tree in a tar or an initrd, compressed or not. Raises BadArchive for whatever else it is."""
     start = part.read_at(0, BLOCK)
-    if is_cpio(start):
+    if is_cpio(start) and not is_tar(start):
         return _initrd(read_initrd(part, media), media)
-    codec = codec_of(start)
+    codec = _compression(start)
     if codec is None:
         return _tar(_checked(part, part.medium.name, ""), media)
     first = decompress(codec, part, 0, media)
-    if is_cpio(first.content.read_at(0, BLOCK)):
+    inside = first.content.read_at(0, BLOCK)
+    if is_cpio(inside) and not is_tar(inside):
         rest = read_initrd(part, media, first.end)
         return _initrd(chain(read_compressed(first.content, media.budget), rest), media)
     return _tar(_joined(first, codec, part, media), media)
@@ -57,10 +58,15 @@ def read_archive(part: Slice, media: Media) -> ArchiveSource:
 
 def tar_in(part: Slice, media: Media) -> Slice:
     """The plain tar in `part`, decompressed if need be. Raises BadArchive where it is none."""
-    codec = codec_of(part.read_at(0, BLOCK))
+    codec = _compression(part.read_at(0, BLOCK))
     if codec is None:
         return _checked(part, part.medium.name, "")
     return _joined(decompress(codec, part, 0, media), codec, part, media)
+
+
+def _compression(start: bytes) -> Codec | None:
+    """A tar begins with the name of its first member, which may look like anything."""
+    return None if is_tar(start) else codec_of(start)
 
 
 def _initrd(entries: Iterable[CpioEntry], media: Media) -> ArchiveSource:

@@ -71,18 +71,18 @@ class OrdinaryUser:
             start_new_session=True,
         )
 
-    def run(self, *arguments: str, **environ: str) -> Ended:
+    def run(self, *arguments: str, seconds: float = SECONDS, **environ: str) -> Ended:
         """rootfs-kit with these arguments, as this user."""
-        return self.finish(self.as_user(self.program, *arguments), **environ)
+        return self.finish(self.as_user(self.program, *arguments), seconds, **environ)
 
-    def run_as_root(self, *arguments: str, **environ: str) -> Ended:
+    def run_as_root(self, *arguments: str, seconds: float = SECONDS, **environ: str) -> Ended:
         """The same program, from the same place, as root."""
-        return self.finish([self.program, *arguments], **environ)
+        return self.finish([self.program, *arguments], seconds, **environ)
 
-    def finish(self, command: Sequence[str], **environ: str) -> Ended:
+    def finish(self, command: Sequence[str], seconds: float = SECONDS, **environ: str) -> Ended:
         with self.start(command, **environ) as process:
             try:
-                out, err = process.communicate(timeout=SECONDS)
+                out, err = process.communicate(timeout=seconds)
             finally:
                 process.kill()
         return Ended(process.returncode, out, err.decode(errors="replace"))

@@ -11,7 +11,7 @@ import pytest
 
 from tests.alpine.builds import Alpine
 from tests.alpine.conftest import alpine_of
-from tests.engines.guests import EPOCH
+from tests.engines.guests import EPOCH, differing_members
 from tests.rpm_builds.conftest import mirror_of, world
 from tests.rpm_builds.mirrors import RpmMirror
 from tests.support.agents import stand_in_agent
@@ -39,6 +39,7 @@ def require_the_same_tar(user: OrdinaryUser, *arguments: str, **environ: str) ->
     assert by_user.status == 0, by_user.err
     by_root = user.run_as_root(*line, SOURCE_DATE_EPOCH=EPOCH, **environ)
     assert by_root.status == 0, by_root.err
+    assert differing_members(by_user.out, by_root.out) == []
     assert by_user.out == by_root.out
     assert len(by_user.out) > 1 << 20
 

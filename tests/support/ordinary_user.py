@@ -61,10 +61,11 @@ class OrdinaryUser:
 
     def start(self, command: Sequence[str], **environ: str) -> subprocess.Popen[bytes]:
         """A command line in the user's home and a session of its own."""
+        kept = {name: value for name, value in clean_environment().items() if name != "PYTHONPATH"}
         return subprocess.Popen(
             command,
             cwd=self.home,
-            env={**clean_environment(), "HOME": str(self.home), "TMPDIR": str(self.home), **environ},
+            env={**kept, "HOME": str(self.home), "TMPDIR": str(self.home), **environ},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

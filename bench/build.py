@@ -4,6 +4,10 @@
 
 Each run has a path of its own, and nothing is deleted before the last one is done: ext4 creates files two to three
 times slower just after a tree was removed. Prints a table; `--json FILE` keeps every figure.
+
+    sudo python bench/build.py --user NAME --program /opt/rootfs-kit/bin/rootfs-kit --directory /var/tmp
+
+builds as that ordinary user as well, in a user namespace; program and directory must be within the user's reach.
 """
 
 from __future__ import annotations
@@ -11,12 +15,15 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import pwd
+import shlex
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +39,17 @@ def main() -> None:
     if os.geteuid() != 0:
         sys.exit("bench/build.py: both builders need root here; run it with sudo")
     workplace = Path(tempfile.mkdtemp(prefix="rootfs-kit-bench-", dir=options.directory))
+    workplace.chmod(0o755)
     figures: dict[str, list[dict[str, Any]]] = {"mmdebstrap": [], "rootfs-kit": []}
+    if options.user:
+        figures["userns"] = []
     try:
         packages = _packages(options)
         for number in range(options.runs):
             figures["mmdebstrap"].append(_mmdebstrap(workplace / f"bare-{number}", packages, options))
             figures["rootfs-kit"].append(_rootfs_kit(workplace / f"ours-{number}", options))
+            if options.user:
+                figures["userns"].append(_as_user(workplace / f"user-{number}", options))
             print(f"run {number + 1} of {options.runs} done", file=sys.stderr)
     finally:
         shutil.rmtree(workplace)
@@ -53,20 +65,22 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--mirror", help="the archive that both use; by default mmdebstrap's own")
     parser.add_argument("--modules", type=Path, help="kernel modules that rootfs-kit adds")
     parser.add_argument("--directory", type=Path, default=Path.cwd(), help="the disk to build onto")
+    parser.add_argument("--user", help="build as this user, too, in a user namespace")
+    parser.add_argument("--program", help="the rootfs-kit to time; by default the one of this Python")
     parser.add_argument("--json", type=Path, help="write every figure to this file")
     return parser.parse_args()
 
 
 def _packages(options: argparse.Namespace) -> list[str]:
     shown = subprocess.run(
-        [*_program(), "show", "debian", "--os-version", options.release, "--agent", "probe", "--format", "json"],
+        [*_program(options), "show", "debian", "--os-version", options.release, "--agent", "probe", "--format", "json"],
         check=True, capture_output=True, text=True,
     ).stdout  # fmt: skip
     return [package["name"] for package in json.loads(shown)["packages"]]
 
 
-def _program() -> list[str]:
-    return [sys.executable, "-m", "rootfs_kit"]
+def _program(options: argparse.Namespace) -> list[str]:
+    return shlex.split(options.program) if options.program else [sys.executable, "-m", "rootfs_kit"]
 
 
 def _mmdebstrap(target: Path, packages: list[str], options: argparse.Namespace) -> dict[str, Any]:
@@ -77,8 +91,17 @@ def _mmdebstrap(target: Path, packages: list[str], options: argparse.Namespace) 
     return {"seconds": time.monotonic() - begun}
 
 
-def _rootfs_kit(target: Path, options: argparse.Namespace) -> dict[str, Any]:
-    command = [*_program(), "build", "debian", "--json", "--quiet", "--os-version", options.release]
+def _as_user(directory: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """env(1) stands between, since setpriv(1) still has root's rights when it executes what is named."""
+    user = pwd.getpwnam(options.user)
+    directory.mkdir()
+    os.chown(directory, user.pw_uid, user.pw_gid)
+    become = ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--init-groups", "env"]
+    return _rootfs_kit(directory / "rootfs", options, [*become, f"HOME={user.pw_dir}"])
+
+
+def _rootfs_kit(target: Path, options: argparse.Namespace, become: Sequence[str] = ()) -> dict[str, Any]:
+    command = [*become, *_program(options), "build", "debian", "--json", "--quiet", "--os-version", options.release]
     command += ["--agent", "probe", "--rootfs-dir", str(target)]
     command += ["--mirror", options.mirror] if options.mirror else []
     command += ["--kernel-modules", str(options.modules)] if options.modules else []
@@ -131,6 +154,10 @@ def _table(figures: dict[str, list[dict[str, Any]]]) -> str:
         ["peak memory of rootfs-kit, MiB", *_spread([run["peak_mib"] for run in figures["rootfs-kit"]])],
         ["ratio to Kata's rootfs.sh (25.5 s)", *_spread([mine / KATA_SECONDS for mine in ours])],
     ]
+    if "userns" in figures:
+        users = [run["seconds"] for run in figures["userns"]]
+        rows.append(["rootfs-kit build by a user, in a namespace", *_spread(users)])
+        rows.append(["ratio to root's, pair by pair", *_spread([a / b for a, b in zip(users, ours, strict=True)])])
     return tabulate(rows, headers=["", "median", "min", "max"], floatfmt=".2f")
 
 

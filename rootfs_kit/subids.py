@@ -31,6 +31,9 @@ class IdRange:
     start: int
     count: int
 
+    def __contains__(self, number: int) -> bool:
+        return self.start <= number < self.start + self.count
+
     @property
     def is_enough(self) -> bool:
         return self.count >= ENOUGH

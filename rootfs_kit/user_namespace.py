@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 
 from rootfs_kit import host
@@ -55,6 +56,32 @@ def become_root() -> None:
         raise HostLacks(DOING, error.strerror or str(error), hint) from error
     for mapper in mappers:
         mapper.map()
+
+
+def see_as_builder(rootfs: str) -> None:
+    """Where `rootfs` is a directory that this user built, see its owners as the guest will: 0, not this user.
+
+    It is one where something in it belongs to a subordinate id of this user. Without a namespace, everything stays
+    as it is seen from outside.
+    """
+    if host.is_root() or not os.path.isdir(rootfs):
+        return
+    with suppress(HostLacks):
+        ranges = _range(SUBUID), _range(SUBGID)
+        if _holds_subordinate_ids(rootfs, *ranges):
+            become_root()
+
+
+def _holds_subordinate_ids(rootfs: str, uids: IdRange, gids: IdRange) -> bool:
+    for directory, names, files in os.walk(rootfs):
+        for name in (*names, *files):
+            try:
+                status = os.lstat(os.path.join(directory, name))
+            except OSError:
+                continue
+            if status.st_uid in uids or status.st_gid in gids:
+                return True
+    return False
 
 
 @dataclass(frozen=True)

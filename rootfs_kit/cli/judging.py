@@ -42,11 +42,13 @@ def check(rootfs: str, as_json: bool, verbose: int, quiet: bool, no_truncate: bo
     """
     from rootfs_kit.suite import commands
     from rootfs_kit.suite.run import JudgeOptions
+    from rootfs_kit.user_namespace import see_as_builder
 
     if as_json and how["report"] is not None:
         raise click.UsageError("Give one of --json and --report.")
     paths = {name: Path(how.pop(name)).absolute() for name in ("expect", "report") if how[name] is not None}
     options = JudgeOptions(**{**how, **paths}, truncate=not no_truncate)
+    see_as_builder(rootfs)
     if not as_json:
         return commands.check(rootfs, options, sys.stdout, verbose=verbose > 0, quiet=quiet)
     document, status = commands.check_document(rootfs, options)
@@ -82,5 +84,7 @@ def expect(rootfs: str, arch: str | None, max_size: int | None) -> None:
       rootfs-kit check ./next-rootfs --expect expect.toml
     """
     from rootfs_kit.suite import commands
+    from rootfs_kit.user_namespace import see_as_builder
 
+    see_as_builder(rootfs)
     click.echo(commands.expect(rootfs, arch, max_size), nl=False)

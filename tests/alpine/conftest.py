@@ -27,7 +27,7 @@ NEEDED_TOOLS = ("openssl", "cc", "bash-static")
 RELEASES = ("3.19", "3.20")
 
 
-def _alpine(release: str, directory: Path) -> Iterator[Alpine]:
+def alpine_of(release: str, directory: Path) -> Iterator[Alpine]:
     minirootfs = _minirootfs(release, directory)
     mirror = make_mirror(minirootfs, directory / "mirror")
     distros = describe_distro(directory / "described", mirror)
@@ -53,13 +53,13 @@ def _minirootfs(release: str, directory: Path) -> Minirootfs:
 @pytest.fixture(scope="session", params=RELEASES)
 def each_alpine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alpine]:
     """Each of the releases, in turn. Not to be changed."""
-    yield from _alpine(request.param, tmp_path_factory.mktemp(f"alpine-{request.param}"))
+    yield from alpine_of(request.param, tmp_path_factory.mktemp(f"alpine-{request.param}"))
 
 
 @pytest.fixture(scope="session")
 def alpine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alpine]:
     """The newer release. Not to be changed: see `copied`."""
-    yield from _alpine(RELEASES[-1], tmp_path_factory.mktemp("alpine"))
+    yield from alpine_of(RELEASES[-1], tmp_path_factory.mktemp("alpine"))
 
 
 @pytest.fixture

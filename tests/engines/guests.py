@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import struct
 import tarfile
@@ -87,6 +88,23 @@ def tarball_of_all_sorts(agent: Path, place: Path) -> Path:
         other.type, other.linkname = tarfile.LNKTYPE, "opt/somebodys"
         tar.addfile(other)
     return place
+
+
+def differing_members(one: bytes, other: bytes) -> list[str]:
+    """What two tars have otherwise, for a message that can be read."""
+    first, second = _members(one), _members(other)
+    names = sorted(first.keys() | second.keys())
+    return [f"{name}: {first.get(name)} {second.get(name)}" for name in names if first.get(name) != second.get(name)]
+
+
+def _members(content: bytes) -> dict[str, dict[str, object]]:
+    found: dict[str, dict[str, object]] = {}
+    with tarfile.open(fileobj=io.BytesIO(content)) as tar:
+        for member in tar:
+            file = tar.extractfile(member) if member.isreg() else None
+            digest = hashlib.sha256(file.read()).hexdigest() if file is not None else ""
+            found[member.name] = {**member.get_info(), "content": digest, "records": member.pax_headers}
+    return found
 
 
 _DEFAULTS = (("mode", 0o644), ("uid", 0), ("gid", 0))

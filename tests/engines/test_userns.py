@@ -107,6 +107,28 @@ def test_an_overlay_of_a_users_belongs_to_root_in_the_guest(guests: Guests) -> N
     assert (target / "opt/somebodys").stat().st_uid == guests.user.first_uid + 1233
 
 
+def test_the_suite_sees_the_owners_that_the_guest_will_see(guests: Guests, by_user: Path) -> None:
+    done = guests.user.run("check", str(by_user), "--json")
+    assert done.status == 0, done.out
+    described = guests.user.run("expect", str(by_user))
+    assert described.status == 0, described.err
+    outside = guests.user.finish([guests.user.program, "check", str(by_user)])
+    assert b"belongs to user" in outside.out  # root sees the numbers of this host
+
+
+def test_a_tree_that_is_the_users_alone_is_seen_as_it_is(guests: Guests) -> None:
+    """Unpacked without rights it is no good guest, and the suite must not hide that."""
+    archive, unpacked = guests.user.home / "plain.tar", guests.user.home / "plain"
+    assert guests.by_user(archive, "--format", "tar").status == 0
+    subprocess.run(guests.user.as_user("mkdir", str(unpacked)), check=True)
+    options = ("--exclude=./dev/*", "--exclude=./opt/somebodys-own")
+    subprocess.run(
+        guests.user.as_user("tar", "-C", str(unpacked), *options, "-xf", str(archive)), check=True, capture_output=True
+    )
+    done = guests.user.run("check", str(unpacked))
+    assert f"belongs to user {guests.user.uid}".encode() in done.out
+
+
 def test_show_and_doctor_explain_the_choice(guests: Guests) -> None:
     arguments = guests.arguments(guests.user.home / "none")[1:]
     arguments.remove("--quiet")

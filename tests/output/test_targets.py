@@ -8,12 +8,15 @@ import pty
 import subprocess
 import sys
 import tarfile
+import tempfile
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from rootfs_kit.errors import UsageError
 from rootfs_kit.request import Format
+from rootfs_kit.staging import temporary_directory
 from rootfs_kit.target import require_safe_file
 from tests.support.agents import stand_in_agent
 from tests.support.requirements import needs_root
@@ -58,6 +61,19 @@ def test_a_reader_that_leaves_early_leaves_nothing_behind(tmp_path: Path) -> Non
     assert done.stdout in ("141\n", "0\n")
     assert done.stderr == ""
     assert [name for name in os.listdir(tmp_path) if not name.endswith(".log")] == []
+
+
+def test_what_a_killed_build_left_among_temporary_files_goes_with_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    for name in ("left", "held", "strangers"):
+        (tmp_path / f"rootfs-kit-output-{name}").mkdir()
+    (tmp_path / "rootfs-kit-output-left/lock").touch()
+    (tmp_path / "rootfs-kit-output-left/rootfs").mkdir()
+    with FileLock(tmp_path / "rootfs-kit-output-held/lock"), temporary_directory() as directory:
+        assert {directory.name, "rootfs-kit-output-held", "rootfs-kit-output-strangers"} == set(os.listdir(tmp_path))
+    assert not directory.exists()
 
 
 def test_a_document_on_the_same_standard_output_is_refused(tmp_path: Path) -> None:

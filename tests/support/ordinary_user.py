@@ -61,28 +61,29 @@ class OrdinaryUser:
 
     def start(self, command: Sequence[str], **environ: str) -> subprocess.Popen[bytes]:
         """A command line in the user's home and a session of its own."""
+        kept = {name: value for name, value in clean_environment().items() if name != "PYTHONPATH"}
         return subprocess.Popen(
             command,
             cwd=self.home,
-            env={**clean_environment(), "HOME": str(self.home), "TMPDIR": str(self.home), **environ},
+            env={**kept, "HOME": str(self.home), "TMPDIR": str(self.home), **environ},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
 
-    def run(self, *arguments: str, **environ: str) -> Ended:
+    def run(self, *arguments: str, seconds: float = SECONDS, **environ: str) -> Ended:
         """rootfs-kit with these arguments, as this user."""
-        return self.finish(self.as_user(self.program, *arguments), **environ)
+        return self.finish(self.as_user(self.program, *arguments), seconds, **environ)
 
-    def run_as_root(self, *arguments: str, **environ: str) -> Ended:
+    def run_as_root(self, *arguments: str, seconds: float = SECONDS, **environ: str) -> Ended:
         """The same program, from the same place, as root."""
-        return self.finish([self.program, *arguments], **environ)
+        return self.finish([self.program, *arguments], seconds, **environ)
 
-    def finish(self, command: Sequence[str], **environ: str) -> Ended:
+    def finish(self, command: Sequence[str], seconds: float = SECONDS, **environ: str) -> Ended:
         with self.start(command, **environ) as process:
             try:
-                out, err = process.communicate(timeout=SECONDS)
+                out, err = process.communicate(timeout=seconds)
             finally:
                 process.kill()
         return Ended(process.returncode, out, err.decode(errors="replace"))

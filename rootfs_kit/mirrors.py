@@ -13,6 +13,10 @@ from rootfs_kit.errors import BuildFailed, WouldFailAnywhere
 from rootfs_kit.monitor import Monitor
 from rootfs_kit.request import BuildRequest
 
+# How package managers begin a line with what went wrong, and one with what may have.
+ERROR = re.compile(r"(?:E|Err|W|ERROR|Error)\b ?:")
+WARNING = re.compile(r"WARNING\b ?:")
+
 Mirror = str | None
 """An address; None where the package manager knows its own."""
 
@@ -77,6 +81,7 @@ def _together(failures: Sequence[tuple[Mirror, BuildFailed]]) -> BuildFailed:
 
 
 def _in_short(error: BuildFailed) -> str:
-    """The line that says why: of a package manager's last lines the first that tells of an error."""
+    """The line that says why: of a package manager's last lines the first that tells of an error, or warns."""
     lines = [line.strip() for line in error.found.splitlines()]
-    return next((line for line in lines if re.match(r"(?:E|Err|W|ERROR|Error)\b ?:", line)), lines[0])
+    telling = [line for form in (ERROR, WARNING) for line in lines if form.match(line)]
+    return (telling or lines)[0]

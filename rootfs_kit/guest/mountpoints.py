@@ -63,7 +63,10 @@ def provide_devices(editor: RootfsEditor) -> tuple[Entry, ...]:
 def _provide_node(editor: RootfsEditor, path: str) -> tuple[Entry, ...]:
     mode, device = NODES[path]
     there = editor.lstat(path)
-    if there is not None:
+    if there is not None and there.is_file:
+        # A package's script wrote to the node where there was none, as where an ordinary user builds.
+        editor.remove(path)
+    elif there is not None:
         if there.device == device and there.mode != mode:
             editor.chmod(path, mode)
         return ()

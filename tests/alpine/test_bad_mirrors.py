@@ -59,10 +59,6 @@ def _serve_garbage(alpine: Alpine) -> None:
     (alpine.mirror.main / "APKINDEX.tar.gz").write_text("<html>Sign in to this network</html>")
 
 
-def _remove_index(alpine: Alpine) -> None:
-    (alpine.mirror.main / "APKINDEX.tar.gz").unlink()
-
-
 @pytest.mark.parametrize(
     ("broken", "words"),
     [
@@ -74,10 +70,9 @@ def _remove_index(alpine: Alpine) -> None:
         (partial(_sign_anew, "stranger@example.org-1.rsa.pub"), ("UNTRUSTED signature",)),
         (partial(_sign_anew, "tests@example.org-4d3c2b1a.rsa.pub"), ("BAD signature",)),
         (_serve_garbage, ("APKINDEX.tar.gz",)),
-        (_remove_index, ("APKINDEX.tar.gz", "No such file or directory")),
     ],
     ids=["damaged", "damaged at its end", "cut", "missing", "dependency missing", "unknown key", "wrong signature",
-         "garbage", "no index"],
+         "garbage"],
 )  # fmt: skip
 def test_a_broken_mirror_is_told_and_leaves_nothing(
     copied: Alpine, tmp_path: Path, broken: Break, words: tuple[str, ...]
@@ -90,6 +85,14 @@ def test_a_broken_mirror_is_told_and_leaves_nothing(
         assert word in done.err
     assert not (tmp_path / "rootfs").exists()
     assert left_behind(tmp_path / "rootfs") == []
+
+
+def test_a_mirror_that_lacks_the_index_is_told_at_once(copied: Alpine, tmp_path: Path) -> None:
+    (copied.mirror.main / "APKINDEX.tar.gz").unlink()
+    done = copied.build(tmp_path / "rootfs", "-q")
+    assert done.status == 3
+    assert f"asking the mirror {copied.url}: 404" in done.err
+    assert not (tmp_path / "rootfs").exists()
 
 
 def test_a_control_member_that_was_changed_is_refused(copied: Alpine, tmp_path: Path) -> None:
@@ -166,29 +169,20 @@ def test_the_next_mirror_takes_over(alpine: Alpine, tmp_path: Path, handler: typ
         host = _with_mirrors(alpine, tmp_path / "described", f"{broken}/alpine", alpine.url)
         done = host.build(tmp_path / "rootfs")
     assert done.status == 0, done.err
-    assert f"warning: {broken}/alpine: it ended with exit status" in done.err
+    assert re.search(f"warning: {broken}/alpine: .*; trying the next mirror", done.err)
     assert os.readlink(tmp_path / "rootfs/bin/sh") == "/bin/busybox"
 
 
 @pytest.mark.skipif(host_has_apk(), reason="needs a host that has no apk")
-@pytest.mark.parametrize(
-    ("handler", "words"),
-    [
-        (Failing, "503 Service Unavailable (tried 3 times)"),
-        (Gone, "404 Not Found"),
-        (HangingUp, "it broke off after 1003 of 100000 bytes (tried 3 times)"),
-        (Silent, "(tried 3 times)"),
-    ],
-)
+@pytest.mark.parametrize("handler", [Failing, Gone, HangingUp, Silent])
 def test_the_next_mirror_takes_over_for_apk_itself(
-    host: Alpine, tmp_path: Path, handler: type[SimpleHTTPRequestHandler], words: str
+    host: Alpine, tmp_path: Path, handler: type[SimpleHTTPRequestHandler]
 ) -> None:
     with served(tmp_path, handler) as broken:
         named = _with_mirrors(host, tmp_path / "described", f"{broken}/alpine", host.url)
         done = named.build(tmp_path / "rootfs")
     assert done.status == 0, done.err
-    assert f"warning: {broken}/alpine: " in done.err
-    assert words in done.err
+    assert re.search(f"warning: {broken}/alpine: .*; trying the next mirror", done.err)
     assert (tmp_path / "rootfs/bin/bash").is_file()
 
 

@@ -155,6 +155,15 @@ def test_a_new_version_is_fetched_beside_the_old(
     assert len(list((tmp_path / "cache/apk-static").glob("*.apk"))) == 2
 
 
+def test_what_is_in_the_cache_is_verified_each_time(fetch: ApkStatic, tmp_path: Path) -> None:
+    fetch(tmp_path / "cache", _into(tmp_path))
+    (kept,) = (tmp_path / "cache/apk-static").glob("*.apk")
+    good = kept.read_bytes()
+    kept.write_bytes(good[:-9] + bytes(9))
+    assert fetch(tmp_path / "cache", _into(tmp_path, "other")).read_bytes() == b"x86_64"
+    assert kept.read_bytes() == good
+
+
 def test_a_huge_file_in_the_cache_is_not_read(fetch: ApkStatic, tmp_path: Path) -> None:
     fetch(tmp_path / "cache", _into(tmp_path))
     (kept,) = (tmp_path / "cache/apk-static").glob("*.apk")

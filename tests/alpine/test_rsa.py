@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import subprocess
 from pathlib import Path
 
@@ -49,7 +50,11 @@ def test_a_key_of_an_odd_size_works(tmp_path: Path) -> None:
     signer = make_signer(tmp_path, bits=2051)
     key = read_public_key(signer.public.read_bytes(), "")
     assert key.size == 257
-    assert is_signed(MESSAGE, sign(signer, "sha1"), key, "sha1")
+    signature = sign(signer, "sha1")
+    assert is_signed(MESSAGE, signature, key, "sha1")
+    # The same number as far as the key goes, and written in as many bytes: RFC 8017, 5.2.2, has it refused.
+    twin = (int.from_bytes(signature) + key.modulus).to_bytes(key.size)
+    assert not is_signed(MESSAGE, twin, key, "sha1")
 
 
 def test_every_bit_of_a_signature_counts(signer: Signer, key: PublicKey) -> None:
@@ -63,12 +68,10 @@ def test_every_bit_of_a_signature_counts(signer: Signer, key: PublicKey) -> None
 
 def test_a_signature_has_one_length_and_one_number(signer: Signer, key: PublicKey) -> None:
     signature = sign(signer, "sha1")
-    number = int.from_bytes(signature)
     assert not is_signed(MESSAGE, b"\0" + signature, key, "sha1")
     assert not is_signed(MESSAGE, signature + b"\0", key, "sha1")
     assert not is_signed(MESSAGE, signature[:-1], key, "sha1")
     assert not is_signed(MESSAGE, b"", key, "sha1")
-    assert not is_signed(MESSAGE, (number + key.modulus).to_bytes(key.size + 1)[-key.size :], key, "sha1")
     for special in (0, 1, key.modulus - 1):
         assert not is_signed(MESSAGE, special.to_bytes(key.size), key, "sha1")
 
@@ -125,10 +128,12 @@ def _integer(number: int) -> bytes:
     return _der(2, number.to_bytes(number.bit_length() // 8 + 1))
 
 
-def _pem(key: bytes, algorithm: bytes = bytes.fromhex("06092a864886f70d0101010500")) -> bytes:
-    import base64
+RSA_ENCRYPTION = bytes.fromhex("06092a864886f70d0101010500")
+RSASSA_PSS = bytes.fromhex("06092a864886f70d01010a0500")
 
-    der = _der(0x30, _der(0x30, algorithm) + _der(3, b"\0" + key))
+
+def _pem(key: bytes, algorithm: bytes = RSA_ENCRYPTION, unused_bits: int = 0) -> bytes:
+    der = _der(0x30, _der(0x30, algorithm) + _der(3, bytes([unused_bits]) + key))
     return b"-----BEGIN PUBLIC KEY-----\n" + base64.encodebytes(der) + b"-----END PUBLIC KEY-----\n"
 
 
@@ -156,6 +161,14 @@ def test_the_made_keys_of_these_tests_are_read() -> None:
 def test_a_key_that_is_none_is_refused(key: bytes) -> None:
     with pytest.raises(UsageError):
         read_public_key(_pem(key), "made")
+
+
+def test_a_key_for_signatures_of_another_kind_is_refused() -> None:
+    key = _der(0x30, _integer((1 << 2047) + 1) + _integer(3))
+    with pytest.raises(UsageError, match="another algorithm"):
+        read_public_key(_pem(key, RSASSA_PSS), "made")
+    with pytest.raises(UsageError, match="a bit string with bits left over"):
+        read_public_key(_pem(key, unused_bits=1), "made")
 
 
 @given(st.binary(max_size=400))

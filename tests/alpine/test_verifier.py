@@ -20,7 +20,19 @@ from rootfs_kit.backends.apk_static.index import IndexEntry, newest, verified_in
 from rootfs_kit.backends.apk_static.package import verified_file
 from rootfs_kit.backends.apk_static.rsa import PublicKey, is_signed, read_public_key
 from rootfs_kit.distro import find_distro
-from tests.support.apk_files import Content, Package, Signer, apk, control_member, file, gzipped, make_signer, tar
+from tests.support.apk_files import (
+    Content,
+    Package,
+    Signer,
+    apk,
+    control_member,
+    directory_of_root,
+    file,
+    gzipped,
+    make_signer,
+    tar,
+    with_checksum,
+)
 from tests.support.requirements import needs_program, third_party_data
 
 INDEX = "alpine/APKINDEX-v3.16-main-x86_64.tar.gz"
@@ -287,6 +299,41 @@ NAMES = st.text("abcdefghijklmnopqrstuvwxyz0123456789._-", min_size=1, max_size=
 def test_what_tar_writes_is_read(contents: list[tuple[str, bytes]], ends: bool) -> None:
     written = tar([file(name, content) for name, content in contents], ends)
     assert list(files_in(written, "")) == [ArchivedFile(name, content) for name, content in contents]
+
+
+def test_only_regular_files_are_read_and_their_names_begin_at_the_root() -> None:
+    link = tarfile.TarInfo("link")
+    link.type, link.linkname = tarfile.SYMTYPE, "one"
+    written = tar([directory_of_root("dir"), Content(link), with_checksum(file("./one", b"1")), file("dir/two", b"2")])
+    assert list(files_in(written, "")) == [ArchivedFile("one", b"1"), ArchivedFile("dir/two", b"2")]
+
+
+def test_a_long_name_is_put_together() -> None:
+    member = file("/".join(["directory"] * 15) + "/name", b"1").member
+    header = member.tobuf(tarfile.USTAR_FORMAT)
+    assert list(files_in(header, "")) == [ArchivedFile(member.name, b"")]
+
+
+def test_a_header_whose_checksum_is_wrong_is_refused() -> None:
+    written = bytearray(tar([file("one", b"1")]))
+    written[0] ^= 1
+    with pytest.raises(Refused, match="the checksum of a tar header in it is wrong"):
+        list(files_in(bytes(written), ""))
+
+
+@pytest.mark.parametrize(("length", "words"), [(700, "in the middle of a file"), (100, "in the middle of a header")])
+def test_an_archive_that_breaks_off_is_refused(length: int, words: str) -> None:
+    written = tar([file("one", bytes(1000))])
+    with pytest.raises(Refused, match=words):
+        list(files_in(written[:length], ""))
+
+
+def test_a_size_that_is_no_octal_number_is_refused() -> None:
+    """GNU tar writes sizes of 8 GiB and more in binary: nothing that is read here has such a file."""
+    member = file("one", b"").member
+    member.size = 1 << 40
+    with pytest.raises(Refused, match="a number in a tar header is none"):
+        list(files_in(member.tobuf(tarfile.GNU_FORMAT), ""))
 
 
 @given(st.binary(max_size=3000))

@@ -21,7 +21,7 @@ from rootfs_kit.backends.apk_static.index import IndexEntry, newest, verified_in
 from rootfs_kit.backends.apk_static.package import MOST_PACKAGE_BYTES, verified_file
 from rootfs_kit.backends.apk_static.rsa import PublicKey, read_public_key
 from rootfs_kit.download import PATIENT, NotThere, Patience, download, exists
-from rootfs_kit.errors import BuildFailed
+from rootfs_kit.errors import BuildFailed, WouldFailAnywhere
 
 PACKAGE = "apk-tools-static"
 PROGRAM = "sbin/apk.static"
@@ -46,7 +46,7 @@ class ApkStatic:
     def __call__(self, cache: Path, into: Path) -> Path:
         """An executable for this host's machine, in the directory `into`; its package is kept in `cache`.
 
-        Raises BuildFailed: Refused for what does not stand up to verification, and NotThere.
+        Raises BuildFailed: Refused for what does not stand up to verification, NotThere, and WouldFailAnywhere.
         """
         architecture = self._architecture()
         keys = {pinned.file.name: read_public_key(pinned.read(), str(pinned.file)) for pinned in self.keys}
@@ -61,7 +61,8 @@ class ApkStatic:
         machine = os.uname().machine
         machine = MACHINES_WITH_PROGRAMS_OF.get(machine, machine)
         if machine not in self.architectures:
-            raise BuildFailed("looking for apk.static", f"there is none for this host's machine, {machine}", INSTALL_IT)
+            found = f"there is none for this host's machine, {machine}"
+            raise WouldFailAnywhere("looking for apk.static", found, INSTALL_IT)
         return self.architectures[machine]
 
     def _find(self, architecture: str, keys: Mapping[str, PublicKey]) -> tuple[str, IndexEntry]:
@@ -97,7 +98,7 @@ class ApkStatic:
         except OSError as error:
             reason = error.strerror or str(error)
             hint = "Let XDG_CACHE_HOME name a directory that you may write."
-            raise BuildFailed(f"keeping {PACKAGE} in {cache}", reason, hint) from error
+            raise WouldFailAnywhere(f"keeping {PACKAGE} in {cache}", reason, hint) from error
 
     def _from_mirror(self, address: str, entry: IndexEntry, kept: Path) -> bytes:
         package = download(address, MOST_PACKAGE_BYTES, self.patience)

@@ -40,16 +40,15 @@ protected_packages=
 retries=3
 skip_if_unavailable=0
 timeout=30
-tsflags=nodocs
 cachedir=/var/cache/dnf
 logdir=/var/log
 persistdir=/var/lib/dnf
 """
-# The configuration holds the repositories itself: a list of directories cannot name one with a space in it. tdnf, which
-# knows its own key for a single directory, has no other way.
+# The configuration holds the repositories itself: a list of directories cannot name one with a space in it. tdnf has no
+# other way than a directory, goes by the last of its two names for the key, and knows no missing file for an empty one.
 PLACES = """\
 reposdir=/dev/null
-varsdir=/dev/null
+varsdir=/nonexistent
 repodir={repositories}
 """
 MILESTONES = (
@@ -84,6 +83,7 @@ class Dnf:
             f"--installroot={site.tree}",
             f"--releasever={release.version or release.name}",
             *((f"--forcearch={foreign}",) if foreign else ()),
+            "--setopt=tsflags=nodocs",
             "install",
             *packages,
         )

@@ -60,6 +60,10 @@ MILESTONES = (
     ("Verifying ", 0.95),
     ("Complete!", 1.0),
 )
+# What dnf, dnf5 and tdnf say of packages that are wrong, or that cannot be had.
+COMPLAINTS = ("Error: ", "Error(", "Failed ", "GPG", "is not signed", "does not verify", "Public key for ", "[FAILED]")
+# And of those that no repository has, and of a full disk: other mirrors have them as little, and no more room.
+FUTILE = ("Unable to find a match", "No match for argument", "No matching packages", "No space left on device")
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,7 @@ class Dnf:
         files = self._files(request, distro, site)
         # Aliases of this host could turn "install" into something else (dnf(8), Alias Command).
         variables = {**environment(request, site), "DNF_DISABLE_ALIASES": "1"}
-        return Plan((Command(argv, variables, MILESTONES),), (tool,), packages, files)
+        return Plan((Command(argv, variables, MILESTONES, COMPLAINTS, futile=FUTILE),), (tool,), packages, files)
 
     def index(self, request: BuildRequest, distro: Distro) -> str:
         return index(request, distro)

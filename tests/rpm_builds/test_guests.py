@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,8 @@ def guest(
 def test_the_guest_passes_its_checks(guest: Guest) -> None:
     assert (guest.said["distro"], guest.said["release"]) == (guest.flavour.distro, guest.flavour.version)
     assert guest.said["init"] == ("agent" if guest.agent_init else "systemd")
-    assert (guest.said["checks"]["failed"], guest.said["checks"]["warned"]) == (0, 0)
+    ended = guest.distro.release(guest.flavour.version).has_ended(date.today())
+    assert (guest.said["checks"]["failed"], guest.said["checks"]["warned"]) == (0, 1 if ended else 0)
     assert guest.said["checks"]["passed"] >= 50
 
 
@@ -112,10 +114,11 @@ def test_the_guest_keeps_its_own_repositories_and_none_of_the_builds(guest: Gues
     assert [path for path in files if address in path.read_bytes()] == []
 
 
+@pytest.mark.parametrize(("distro", "version"), QUICK)
 def test_the_same_time_twice_gives_the_same_tree(
-    flavour: Flavour, mirror_of: Callable[[str, str], RpmMirror], tmp_path: Path
+    mirror_of: Callable[[str, str], RpmMirror], tmp_path: Path, distro: str, version: str
 ) -> None:
-    mirror = mirror_of(flavour.distro, flavour.version)
+    mirror = mirror_of(distro, version)
     for name in ("one", "two"):
         done = mirror.build(tmp_path / name, "-q", SOURCE_DATE_EPOCH="1700000000")
         assert done.status == 0, done.err

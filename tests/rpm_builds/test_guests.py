@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -73,8 +72,7 @@ def guest(
 def test_the_guest_passes_its_checks(guest: Guest) -> None:
     assert (guest.said["distro"], guest.said["release"]) == (guest.flavour.distro, guest.flavour.version)
     assert guest.said["init"] == ("agent" if guest.agent_init else "systemd")
-    ended = guest.distro.release(guest.flavour.version).has_ended(date.today())
-    assert (guest.said["checks"]["failed"], guest.said["checks"]["warned"]) == (0, 1 if ended else 0)
+    assert (guest.said["checks"]["failed"], guest.said["checks"]["warned"]) == (0, 0)
     assert guest.said["checks"]["passed"] >= 50
 
 

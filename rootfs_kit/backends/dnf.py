@@ -40,16 +40,15 @@ protected_packages=
 retries=3
 skip_if_unavailable=0
 timeout=30
-tsflags=nodocs
 cachedir=/var/cache/dnf
 logdir=/var/log
 persistdir=/var/lib/dnf
 """
-# The configuration holds the repositories itself: a list of directories cannot name one with a space in it. tdnf, which
-# knows its own key for a single directory, has no other way.
+# The configuration holds the repositories itself: a list of directories cannot name one with a space in it. tdnf has no
+# other way than a directory, goes by the last of its two names for the key, and knows no missing file for an empty one.
 PLACES = """\
 reposdir=/dev/null
-varsdir=/dev/null
+varsdir=/nonexistent
 repodir={repositories}
 """
 MILESTONES = (
@@ -61,6 +60,10 @@ MILESTONES = (
     ("Verifying ", 0.95),
     ("Complete!", 1.0),
 )
+# What dnf, dnf5 and tdnf say of packages that are wrong, or that cannot be had.
+COMPLAINTS = ("Error: ", "Error(", "Failed ", "GPG", "is not signed", "does not verify", "Public key for ", "[FAILED]")
+# And of those that no repository has, and of a full disk: other mirrors have them as little, and no more room.
+FUTILE = ("Unable to find a match", "No match for argument", "No matching packages", "No space left on device")
 
 
 @dataclass(frozen=True)
@@ -84,13 +87,14 @@ class Dnf:
             f"--installroot={site.tree}",
             f"--releasever={release.version or release.name}",
             *((f"--forcearch={foreign}",) if foreign else ()),
+            "--setopt=tsflags=nodocs",
             "install",
             *packages,
         )
         files = self._files(request, distro, site)
         # Aliases of this host could turn "install" into something else (dnf(8), Alias Command).
         variables = {**environment(request, site), "DNF_DISABLE_ALIASES": "1"}
-        return Plan((Command(argv, variables, MILESTONES),), (tool,), packages, files)
+        return Plan((Command(argv, variables, MILESTONES, COMPLAINTS, futile=FUTILE),), (tool,), packages, files)
 
     def index(self, request: BuildRequest, distro: Distro) -> str:
         return index(request, distro)

@@ -25,8 +25,12 @@ ANOTHER = "\n        "
 
 
 def macros(request: BuildRequest, distro: Distro) -> bytes:
-    """rpm's macros of the build, for the file that rpm reads last of all: ~/.rpmmacros."""
-    return f"%_dbpath {distro.release(request.os_version).database or DATABASE}\n".encode()
+    """rpm's macros of the build, for the file that rpm reads last of all: ~/.rpmmacros.
+
+    Before rpm 6 an unsigned package is well to rpm itself, and so to tdnf: the level says that it is not.
+    """
+    database = distro.release(request.os_version).database or DATABASE
+    return f"%_dbpath {database}\n%_pkgverify_level all\n".encode()
 
 
 def environment(request: BuildRequest, site: Site) -> dict[str, str]:

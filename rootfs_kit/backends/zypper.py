@@ -56,6 +56,16 @@ MILESTONES = (
     ("Retrieving package", 0.18),
     ("Executing %posttrans", 0.95),
 )
+COMPLAINTS = (
+    "Error",
+    "error:",
+    "Signature verification failed",
+    "Valid metadata not found",
+    "No provider of ",
+    "not found",
+)
+# Packages that no repository has, and a full disk: other mirrors have them as little, and no more room.
+FUTILE = ("No provider of ", r"Package '.*' not found", "No space left on device")
 
 
 class Zypper:
@@ -80,8 +90,8 @@ class Zypper:
         commands = (
             Command(("rpm", f"--root={site.tree}", "--import", *(str(site.files / name) for name in keys)), rpm),
             # On its own, since an install goes on without a repository that it could not refresh.
-            Command((*zypper, "refresh"), library),
-            Command(install, library, MILESTONES),
+            Command((*zypper, "refresh"), library, (), COMPLAINTS),
+            Command(install, library, MILESTONES, COMPLAINTS, futile=FUTILE),
         )
         return Plan(commands, (ZYPPER, RPM), packages, self._files(request, distro, site))
 

@@ -38,7 +38,8 @@ def test_dnf_is_called_once_with_a_tree_and_a_configuration_of_its_own():
     made = plan("fedora", os_version="43", source_date_epoch=1700000000)
     (command,) = made.commands
     assert command.argv[: -len(made.packages)] == (
-        "dnf", "--assumeyes", "--config=/w/files/dnf.conf", "--installroot=/w/tree", "--releasever=43", "install",
+        "dnf", "--assumeyes", "--config=/w/files/dnf.conf", "--installroot=/w/tree", "--releasever=43",
+        "--setopt=tsflags=nodocs", "install",
     )  # fmt: skip
     assert command.argv[-len(made.packages) :] == made.packages
     assert command.environment == {
@@ -49,10 +50,10 @@ def test_dnf_is_called_once_with_a_tree_and_a_configuration_of_its_own():
 
 def test_dnf_reads_nothing_of_this_host():
     main = configuration(plan("fedora"), "dnf.conf")["main"]
-    assert (main["reposdir"], main["varsdir"], main["plugins"]) == ("/dev/null", "/dev/null", "0")
+    assert (main["reposdir"], main["varsdir"], main["plugins"]) == ("/dev/null", "/nonexistent", "0")
     # Inside the tree, whose own they become by --installroot.
     assert [main[key] for key in ("cachedir", "persistdir", "logdir")] == ["/var/cache/dnf", "/var/lib/dnf", "/var/log"]
-    assert (main["gpgcheck"], main["install_weak_deps"], main["tsflags"]) == ("1", "0", "nodocs")
+    assert (main["gpgcheck"], main["install_weak_deps"]) == ("1", "0")
     assert (main["timeout"], main["retries"], main["skip_if_unavailable"]) == ("30", "3", "0")
 
 
@@ -98,9 +99,10 @@ def test_another_machines_packages_are_asked_for_by_its_name(name: str):
     assert "arch=" not in str(native.files.get("zypp.conf", b""))
 
 
-def test_rpms_database_is_where_the_release_has_it():
-    assert plan("centos", os_version="9").files["home/.rpmmacros"] == b"%_dbpath /var/lib/rpm\n"
-    assert plan("centos", os_version="10").files["home/.rpmmacros"] == b"%_dbpath /usr/lib/sysimage/rpm\n"
+def test_rpms_database_is_where_the_release_has_it_and_rpm_wants_signatures():
+    nine, ten = (plan("centos", os_version=version).files["home/.rpmmacros"] for version in ("9", "10"))
+    assert nine == b"%_dbpath /var/lib/rpm\n%_pkgverify_level all\n"
+    assert ten == b"%_dbpath /usr/lib/sysimage/rpm\n%_pkgverify_level all\n"
 
 
 def test_zypper_knows_the_pinned_keys_before_it_looks_at_a_mirror_and_trusts_no_others():

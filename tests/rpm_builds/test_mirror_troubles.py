@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -71,10 +72,16 @@ def test_a_package_that_is_not_there_is_named(mirror: RpmMirror, tmp_path: Path)
 
 
 @pytest.mark.parametrize("mirror", BOTH, indirect=True)
-def test_a_package_that_no_repository_has_is_named(mirror: RpmMirror, tmp_path: Path) -> None:
-    done = mirror.build(tmp_path / "rootfs", "--extra-pkgs", "there-is-none")
+def test_a_package_that_no_repository_has_is_named_and_not_looked_for_elsewhere(
+    mirror: RpmMirror, tmp_path: Path
+) -> None:
+    distros = _with_mirrors(mirror, tmp_path / "distros", mirror.url, f"{mirror.url}/nowhere")
+    done = mirror.run(
+        _without_a_mirror(mirror, tmp_path / "rootfs", distros, "--extra-pkgs", "there-is-none"), tmp_path / "rootfs"
+    )
     assert done.status == 3
     assert "there-is-none" in done.err
+    assert "nowhere" not in done.err
 
 
 @pytest.mark.parametrize("mirror", BOTH, indirect=True)
@@ -117,21 +124,10 @@ def test_a_mirror_that_never_answers_is_given_up(mirror: RpmMirror, tmp_path: Pa
     assert url in caught.value.found
 
 
-def test_the_mirrors_of_a_distribution_are_tried_in_turn(
-    mirror_of: Callable[[str, str], RpmMirror], tmp_path: Path
-) -> None:
-    mirror = mirror_of("fedora", "44")
-    distros = tmp_path / "distros"
-    shutil.copytree(mirror.distros, distros)
-    file = distros / "fedora/distro.toml"
-    begin, end = file.read_text().index("mirrors = ["), file.read_text().index("# A release ends")
-    text = file.read_text()
-    file.write_text(f'{text[:begin]}mirrors = ["{mirror.url}/nowhere", "{mirror.url}"]\n{text[end:]}')
-    line = mirror.arguments(tmp_path / "rootfs")
-    at = line.index("--mirror")
-    del line[at : at + 2]
-    line[line.index("--distros-dir") + 1] = str(distros)
-    done = mirror.run(line, tmp_path / "rootfs")
+@pytest.mark.parametrize("mirror", BOTH, indirect=True)
+def test_the_mirrors_of_a_distribution_are_tried_in_turn(mirror: RpmMirror, tmp_path: Path) -> None:
+    distros = _with_mirrors(mirror, tmp_path / "distros", f"{mirror.url}/nowhere", mirror.url)
+    done = mirror.run(_without_a_mirror(mirror, tmp_path / "rootfs", distros), tmp_path / "rootfs")
     assert done.status == 0, done.err
     assert f"{mirror.url}/nowhere" in done.err
 
@@ -145,6 +141,26 @@ def test_a_mirror_that_serves_another_release_is_found_out(
     shutil.copytree(leap.repository, rolling.repository)
     said = refused(rolling, tmp_path / "rootfs")
     assert "checking what the mirror gave for openSUSE tumbleweed" in said
+
+
+def _with_mirrors(mirror: RpmMirror, directory: Path, *addresses: str) -> Path:
+    """The distributions of `mirror`, its own with other mirrors."""
+    shutil.copytree(mirror.distros, directory)
+    file = directory / mirror.distro / "distro.toml"
+    quoted = ", ".join(f'"{address}"' for address in addresses)
+    text, count = re.subn(r"^mirrors = \[.*?\]$", f"mirrors = [{quoted}]", file.read_text(), flags=re.M | re.S)
+    assert count == 1
+    file.write_text(text)
+    return directory
+
+
+def _without_a_mirror(mirror: RpmMirror, target: Path, distros: Path, *more: str) -> list[str]:
+    """The command line of a build that names none itself."""
+    line = mirror.arguments(target, *more)
+    at = line.index("--mirror")
+    del line[at : at + 2]
+    line[line.index("--distros-dir") + 1] = str(distros)
+    return line
 
 
 def _shortened(content: bytes | Path) -> bytes | Path:

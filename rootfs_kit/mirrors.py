@@ -79,4 +79,4 @@ def _together(failures: Sequence[tuple[Mirror, BuildFailed]]) -> BuildFailed:
 def _in_short(error: BuildFailed) -> str:
     """The line that says why: of a package manager's last lines the first that tells of an error."""
     lines = [line.strip() for line in error.found.splitlines()]
-    return next((line for line in lines if re.match(r"(?:E|Err|W|ERROR|Error)\b ?:", line)), lines[0])
+    return next((line for line in lines if re.match(r"(?:E|Err|ERROR|Error|error)\b ?:", line)), lines[0])

@@ -65,9 +65,8 @@ class Mmdebstrap:
             str(site.tree),
             *_sources(request, distro, site),
         )
-        return Plan(
-            (Command(argv, self._environment(request), MILESTONES, futile=FUTILE),), (MMDEBSTRAP,), packages, keyrings
-        )
+        command = Command(argv, self._environment(request), MILESTONES, futile=FUTILE)
+        return Plan((command,), (MMDEBSTRAP,), packages, keyrings)
 
     def index(self, request: BuildRequest, distro: Distro) -> str:
         return f"dists/{distro.release(request.os_version).name}/InRelease"

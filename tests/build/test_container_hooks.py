@@ -37,7 +37,7 @@ build_rootfs() {{ :; }}
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Workbench]:
     with build_log(tmp_path / "log", "test") as log:
-        yield Workbench(tmp_path / "tree", tmp_path / "scratch", SilentMonitor(), log)
+        yield Workbench(tmp_path / "tree", tmp_path / "scratch", tmp_path / "cache", SilentMonitor(), log)
 
 
 def plan_with(tmp_path: Path, before: str = ":", after: str = ":") -> Plan:

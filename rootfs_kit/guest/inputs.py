@@ -7,6 +7,7 @@ from pathlib import Path
 from rootfs_kit.errors import UsageError
 from rootfs_kit.guest.modules import resolve_modules
 from rootfs_kit.guest.policy import require_policy
+from rootfs_kit.guest.tarballs import reading
 from rootfs_kit.request import BuildRequest
 from rootfs_kit.tree.elf import MAGIC
 
@@ -20,13 +21,19 @@ def require_usable_inputs(request: BuildRequest) -> None:
         require_policy(request.agent_policy)
     for archive in (request.guest_hooks_tarball, request.pause_tarball, request.coco_tarball):
         if archive is not None:
-            _first_bytes(archive, "the archive")
+            _require_archive(archive)
     for script in request.run_scripts:
         _require_script(script)
     for directory in request.overlay_dirs:
         if not directory.is_dir():
             found = "it is no directory" if directory.exists() else "it does not exist"
             raise UsageError(f"reading the overlay directory {directory}", found, "Name an existing directory.")
+
+
+def _require_archive(archive: Path) -> None:
+    """That it is one; whether all of it is sound is seen when it is unpacked."""
+    with reading(archive) as tar:
+        tar.next()
 
 
 def _require_script(script: Path) -> None:

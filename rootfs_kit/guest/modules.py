@@ -59,7 +59,12 @@ def _require_module_directory(source: Path) -> None:
     try:
         if _is_module_directory(source):
             return
-        inside = sorted(entry.name for entry in source.iterdir() if entry.is_dir() and _is_module_directory(entry))
+        inside = sorted(
+            # A kernel's version begins with a digit; /etc and /lib hold a directory kernel/ as well.
+            entry.name
+            for entry in source.iterdir()
+            if entry.name[0].isdigit() and entry.is_dir() and _is_module_directory(entry)
+        )
     except OSError as error:
         raise UsageError(doing, error.strerror or str(error), LIKE) from error
     if not inside:

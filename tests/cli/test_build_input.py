@@ -10,6 +10,7 @@ import pytest
 
 from tests.cli.conftest import Outcome, Run
 from tests.distro.test_discovery import make
+from tests.support.programs import foreign_program, static_program
 
 
 @pytest.fixture
@@ -84,6 +85,47 @@ def test_an_agent_that_is_no_program(refused, tmp_path: Path):
     agent.write_text("#!/bin/sh\n")
     agent.chmod(0o755)
     assert "agent" in refused("build", "debian", "--agent-bin", "agent").err
+
+
+@pytest.mark.parametrize("command", [("build", "debian"), ("overlay", "-r", "out")])
+def test_an_agent_that_cannot_be_one(refused, tmp_path: Path, command: tuple[str, ...]):
+    program = static_program().read_bytes()
+    words = {
+        "not-executable": (program, 0o644, "it is not executable"),
+        "foreign": (foreign_program(static_program()).read_bytes(), 0o755, "and the guest is to be"),
+        "broken-off": (program[: len(program) // 2], 0o755, "bytes"),
+        "empty": (b"", 0o755, "it is no program: it is empty"),
+    }
+    for name, (content, mode, _) in words.items():
+        (tmp_path / name).write_bytes(content)
+        (tmp_path / name).chmod(mode)
+    for name, (_, _, said) in words.items():
+        assert said in refused(*command, "--agent-bin", name).err
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["--agent-tarball", "--guest-hooks-tarball", "--pause-tarball", "--coco-tarball"],
+)
+def test_an_archive_that_is_none(refused, tmp_path: Path, option: str):
+    (tmp_path / "no.tar").write_text("hello")
+    agent = () if option == "--agent-tarball" else ("--agent", "probe")
+    assert f"reading {tmp_path / 'no.tar'}" in refused("build", "debian", *agent, option, "no.tar").err
+
+
+def test_a_directory_that_holds_no_modules(refused, tmp_path: Path):
+    (tmp_path / "modules/6.1.0/kernel").mkdir(parents=True)
+    (tmp_path / "other/kernel").mkdir(parents=True)
+    above = refused("build", "debian", "--agent", "probe", "--kernel-modules", "modules").err
+    assert f"next: Name the one that the guest's kernel needs: {tmp_path / 'modules/6.1.0'}" in above
+    none = refused("build", "debian", "--agent", "probe", "--kernel-modules", str(tmp_path)).err
+    assert "none of modules.dep, modules.order, modules.builtin is in there" in none
+
+
+def test_a_policy_that_is_not_the_agents(refused, tmp_path: Path):
+    (tmp_path / "p.rego").write_text("package other\n")
+    error = refused("build", "debian", "--agent", "probe", "--agent-policy", "p.rego").err
+    assert 'it has no line "package agent_policy"' in error
 
 
 def test_a_distribution_without_systemd_needs_agent_init(refused, tmp_path: Path):

@@ -29,6 +29,13 @@ def boot_debian(place: Path, *options: str) -> Console:
     return boot(target, place)
 
 
+def troubles(console: Console) -> list[str]:
+    """What systemd said of the agent's units and of what they need; a getty may fail for want of udev."""
+    ours = ("kata", "Kata", "D-Bus", "/tmp", "Basic System")
+    lines = console.text.splitlines()
+    return [line for line in lines if "failed" in line.lower() and any(name in line for name in ours)]
+
+
 def require_what_any_guest_has(facts: dict[str, object]) -> None:
     assert facts["ready"] is True
     assert facts["kernel"] == cloud_modules().name
@@ -46,8 +53,7 @@ def test_systemd_starts_the_agent(tmp_path: Path, release: str) -> None:
     assert facts["pid"] != 1
     assert facts["mounts"]["/tmp"] == "tmpfs"
     assert facts["bus"] is True
-    assert "Failed to start" not in console.text
-    assert "Dependency failed" not in console.text
+    assert troubles(console) == []
 
 
 def test_the_agent_is_process_1(tmp_path: Path) -> None:
@@ -65,3 +71,4 @@ def test_after_deleting_units_systemd_still_starts_the_agent_with_its_policy(tmp
     require_what_any_guest_has(console.facts)
     assert (console.facts["mode"], console.facts["bus"]) == ("service", True)
     assert console.facts["policy"] == "link"
+    assert troubles(console) == []

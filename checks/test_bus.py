@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from rootfs_kit.suite.accounts import users_of
 from rootfs_kit.suite.anatomy import InitProgram, init_program
 from rootfs_kit.suite.check import ERROR, FULL, SYSTEMD, Finding, check, report, require
 from rootfs_kit.tree import RootfsTree
@@ -125,8 +126,7 @@ def test_the_bus_can_be_configured(rootfs: RootfsTree) -> None:
         mend="install the package of the bus again, and do not trim /usr/share/dbus-1",
     )
     users = {user for path in present for user in USER.findall(rootfs.file(path).read_text())}
-    passwd = rootfs.file("/etc/passwd")
-    known = {line.partition(":")[0] for line in passwd.read_text().splitlines()} if passwd.is_file else set()
+    known = users_of(rootfs).keys()
     require(
         users <= known,
         "/etc/passwd",

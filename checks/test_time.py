@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from rootfs_kit.suite.accounts import users_of
 from rootfs_kit.suite.anatomy import InitProgram, init_program
 from rootfs_kit.suite.check import AGENT_INIT, FULL, INFO, SYSTEMD, WARN, Finding, check, report, require
 from rootfs_kit.suite.clock import ChronyConfiguration, read_chrony
@@ -192,10 +193,8 @@ def test_chronyd_runs_as_a_user_that_exists(rootfs: RootfsTree) -> None:
     """Guards against a unit whose User= is not in /etc/passwd."""
     unit = the_unit(rootfs)
     users = [name for name in unit.get("Service", "User")[-1:] if name and not name.isdigit()]
-    passwd = rootfs.file("/etc/passwd").read_text() if rootfs.file("/etc/passwd").is_file else ""
-    known = {line.partition(":")[0] for line in passwd.splitlines()}
     require(
-        set(users) <= known,
+        set(users) <= users_of(rootfs).keys(),
         unit.path,
         found=f"User={' '.join(users)}, who is not in /etc/passwd",
         expected="a user of the rootfs",

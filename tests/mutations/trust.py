@@ -18,7 +18,8 @@ Good trees were broken on purpose, in one way at a time, as builders break them;
 defect is *caught* when the check that is named for it finds something in the broken tree. A *false alarm* is any error
 or warning about a good tree. The trees are real: Debian 13 from Debian's archive, furnished as a guest with systemd,
 with the agent as init, and with kernel modules, a policy and guest components; Alpine's minirootfs as an agent-init
-guest, also as an initrd (a cpio archive); and an overlay as `rootfs-kit overlay` makes it. The agent in them is a stand-in.
+guest, also as an initrd (a cpio archive); and an overlay as `rootfs-kit overlay` makes it. The agent in them is a
+stand-in.
 
 """
 LIST = """

@@ -29,6 +29,11 @@ def test_modules_are_found_through_the_merged_usr_link(modules: Modules) -> None
     assert open_rootfs(modules.root).module_versions == (VERSION,)
 
 
+def test_modules_of_an_overlay_are_found_without_the_link(modules: Modules) -> None:
+    (modules.root / "lib").unlink()
+    assert open_rootfs(modules.root).module_versions == (VERSION,)
+
+
 @pytest.mark.parametrize("name", ["made-base", "made_base"])
 def test_dash_and_underscore_are_one(modules: Modules, name: str) -> None:
     assert modules.read().find(name) == Module("made_base", f"/usr/lib/modules/{VERSION}/kernel/lib/made-base.ko")

@@ -24,6 +24,8 @@ with atheris.instrument_imports(include=["rootfs_kit", "elftools"]):
     from rootfs_kit.tree.packages.rpm_ndb import read_ndb
     from rootfs_kit.tree.packages.rpm_sqlite import read_sqlite
 
+import contextlib
+
 from tests.support.programs import dynamic_program, kernel_module
 from tests.tree_packages import made_rpm
 
@@ -88,10 +90,8 @@ def main() -> None:
     read = READERS[name]
 
     def test_one_input(data: bytes) -> None:
-        try:
+        with contextlib.suppress(OURS):
             read(data)
-        except OURS:
-            pass
 
     with tempfile.TemporaryDirectory(prefix="rootfs-kit-seeds-") as place:
         corpus = Path(place) / "corpus"

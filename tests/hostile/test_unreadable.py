@@ -1,0 +1,89 @@
+"""Parts of a tree that an ordinary user may not read: unknown to every check that asks, and never a traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from rootfs_kit.errors import RootfsKitError
+from rootfs_kit.suite.verdict import State
+from tests.hostile.survey import survey
+from tests.support import trees
+from tests.support.requirements import needs_program, needs_root
+
+NOBODY = 65534
+
+pytestmark = [needs_program("cc", "depmod"), needs_root()]
+
+
+def surveyed_by_nobody(tree: Path) -> dict[str, object]:
+    """The exit code and what was unknown, or our error, as an ordinary user gets them in a child of this process."""
+    for above in tree.parents[:-1]:
+        above.chmod(above.stat().st_mode | 0o055)
+    survey(tree)  # imports all that is needed: the interpreter may lie where only root can read
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setgroups([])
+            os.setgid(NOBODY)
+            os.setuid(NOBODY)
+            os.write(writing, json.dumps(_told(tree)).encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as answer:
+        told: dict[str, object] = json.loads(answer.read() or "null")
+    os.waitpid(child, 0)
+    assert told is not None, "the child ended in an error that is none of ours"
+    return told
+
+
+def _told(tree: Path) -> dict[str, object]:
+    try:
+        verdict = survey(tree)
+    except RootfsKitError as error:
+        return {"error": str(error), "code": int(error.exit_code)}
+    unknown = sorted({str(result.check) for result in verdict.of(State.UNKNOWN)})
+    return {"code": int(verdict.exit_code), "unknown": unknown, "failed": len(verdict.of(State.FAILED))}
+
+
+@pytest.mark.parametrize(
+    ("directory", "unknown"),
+    [
+        ("etc", {"LAY-01", "NET-01", "NET-02", "UNT-06"}),
+        ("usr/bin", {"LAY-01", "AGT-01"}),
+        ("usr/lib/systemd", {"LAY-01", "INI-01", "UNT-01"}),
+        ("var/lib/dpkg", {"LAY-01", "PKG-01"}),
+        ("usr/lib/modules", {"LAY-01"}),
+        ("var", {"LAY-01", "LAY-03", "PKG-01", "YML-01"}),
+    ],
+)
+@pytest.mark.parametrize("mode", [0o000, 0o700, 0o711], ids=["nobody", "root alone", "no listing"])
+def test_directory_that_may_not_be_read(tmp_path: Path, directory: str, unknown: set[str], mode: int) -> None:
+    guest = trees.systemd_guest(tmp_path / "guest")
+    (guest / directory).chmod(mode)
+    told = surveyed_by_nobody(guest)
+    assert told["code"] in (1, 2), "never green"
+    assert unknown <= set(told["unknown"])  # type: ignore[call-overload]
+
+
+def test_root_directory_that_may_not_be_read(tmp_path: Path) -> None:
+    guest = trees.systemd_guest(tmp_path / "guest")
+    guest.chmod(0o700)
+    told = surveyed_by_nobody(guest)
+    assert told["code"] == 2
+    assert "Permission denied" in str(told["error"])
+
+
+@pytest.mark.parametrize("path", ["var/lib/dpkg/status", "etc/hosts", "usr/bin/kata-agent", "etc/chrony/chrony.conf"])
+def test_file_that_may_not_be_read(tmp_path: Path, path: str) -> None:
+    guest = trees.systemd_guest(tmp_path / "guest")
+    (guest / path).parent.mkdir(parents=True, exist_ok=True)
+    (guest / path).touch()
+    (guest / path).chmod(0o600)
+    told = surveyed_by_nobody(guest)
+    assert told["code"] in (1, 2) and told["unknown"]

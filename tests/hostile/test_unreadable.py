@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,10 +21,16 @@ NOBODY = 65534
 pytestmark = [needs_program("cc", "depmod"), needs_root()]
 
 
+@pytest.fixture
+def guest() -> Iterator[Path]:
+    """A guest where everybody may go: every run of pytest closes the directory of temporary files to others."""
+    with tempfile.TemporaryDirectory(prefix="rootfs-kit-nobody-") as place:
+        Path(place).chmod(0o755)
+        yield trees.systemd_guest(Path(place) / "guest")
+
+
 def surveyed_by_nobody(tree: Path) -> dict[str, object]:
     """The exit code and what was unknown, or our error, as an ordinary user gets them in a child of this process."""
-    for above in tree.parents[:-1]:
-        above.chmod(above.stat().st_mode | 0o055)
     survey(tree)  # imports all that is needed: the interpreter may lie where only root can read
     reading, writing = os.pipe()
     child = os.fork()
@@ -63,16 +71,14 @@ def _told(tree: Path) -> dict[str, object]:
     ],
 )
 @pytest.mark.parametrize("mode", [0o000, 0o700, 0o711], ids=["nobody", "root alone", "no listing"])
-def test_directory_that_may_not_be_read(tmp_path: Path, directory: str, unknown: set[str], mode: int) -> None:
-    guest = trees.systemd_guest(tmp_path / "guest")
+def test_directory_that_may_not_be_read(guest: Path, directory: str, unknown: set[str], mode: int) -> None:
     (guest / directory).chmod(mode)
     told = surveyed_by_nobody(guest)
-    assert told["code"] in (1, 2), "never green"
+    assert told["code"] in (1, 2) and "error" not in told, told
     assert unknown <= set(told["unknown"])  # type: ignore[call-overload]
 
 
-def test_root_directory_that_may_not_be_read(tmp_path: Path) -> None:
-    guest = trees.systemd_guest(tmp_path / "guest")
+def test_root_directory_that_may_not_be_read(guest: Path) -> None:
     guest.chmod(0o700)
     told = surveyed_by_nobody(guest)
     assert told["code"] == 2
@@ -80,8 +86,7 @@ def test_root_directory_that_may_not_be_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["var/lib/dpkg/status", "etc/hosts", "usr/bin/kata-agent", "etc/chrony/chrony.conf"])
-def test_file_that_may_not_be_read(tmp_path: Path, path: str) -> None:
-    guest = trees.systemd_guest(tmp_path / "guest")
+def test_file_that_may_not_be_read(guest: Path, path: str) -> None:
     (guest / path).parent.mkdir(parents=True, exist_ok=True)
     (guest / path).touch()
     (guest / path).chmod(0o600)

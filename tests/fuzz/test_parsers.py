@@ -28,6 +28,7 @@ from rootfs_kit.tree.elf_closure import closure_problems
 from rootfs_kit.tree.elf_search import LD_SO_CACHE, LD_SO_CONF
 from rootfs_kit.tree.packages.version import compare
 from tests.hostile.survey import survey
+from tests.suite.test_expectation_file import EVERYTHING
 from tests.support import trees
 from tests.support.damage import damaged, damaged_text
 from tests.support.limits import within
@@ -39,31 +40,6 @@ FUZZING = settings(
 )
 SECONDS = 60
 
-EXPECTATION = """\
-profile = "systemd,modules"
-distro = "debian"
-release = "13"
-arch = "x86_64"
-kernel = "6.12.48"
-modules = ["virtiofs"]
-units = ["chronyd.service"]
-setuid = ["/usr/bin/su"]
-size-budget = "300 MiB"
-[packages]
-chrony = ">= 4, < 5"
-strace = "absent"
-[files."/etc/resolv.conf"]
-mode = "0644"
-owner = "0:0"
-sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-[files."/etc/chrony/chrony.conf"]
-pattern = "^refclock PHC"
-[[waivers]]
-check = "NET-02"
-path = "/etc/hosts"
-reason = "known"
-until = 2027-01-31
-"""
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(
@@ -80,7 +56,7 @@ def is_told(error: Exception) -> bool:
 
 
 @FUZZING
-@given(text=damaged_text(EXPECTATION))
+@given(text=damaged_text(EVERYTHING))
 def test_expectations_are_read_or_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "expect.toml"
     file.write_bytes(text.encode("utf-8", "surrogatepass"))
@@ -92,7 +68,7 @@ def test_expectations_are_read_or_refused(tmp_path: Path, text: str) -> None:
 
 
 @FUZZING
-@given(data=damaged(EXPECTATION.encode()))
+@given(data=damaged(EVERYTHING.encode()))
 def test_expectations_of_damaged_bytes_are_read_or_refused(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "expect.toml").write_bytes(data)
     with within(SECONDS):

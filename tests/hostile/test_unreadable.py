@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import os
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,9 +13,8 @@ from rootfs_kit.errors import RootfsKitError
 from rootfs_kit.suite.verdict import State
 from tests.hostile.survey import survey
 from tests.support import trees
+from tests.support.ordinary_user import as_nobody
 from tests.support.requirements import needs_program, needs_root
-
-NOBODY = 65534
 
 pytestmark = [needs_program("cc", "depmod"), needs_root()]
 
@@ -31,22 +29,8 @@ def guest() -> Iterator[Path]:
 
 def surveyed_by_nobody(tree: Path) -> dict[str, object]:
     """The exit code and what was unknown, or our error, as an ordinary user gets them in a child of this process."""
-    survey(tree)  # imports all that is needed: the interpreter may lie where only root can read
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            os.setgroups([])
-            os.setgid(NOBODY)
-            os.setuid(NOBODY)
-            os.write(writing, json.dumps(_told(tree)).encode())
-        finally:
-            os._exit(0)
-    os.close(writing)
-    with os.fdopen(reading) as answer:
-        told: dict[str, object] = json.loads(answer.read() or "null")
-    os.waitpid(child, 0)
-    assert told is not None, "the child ended in an error that is none of ours"
+    survey(tree)  # imports all that is needed
+    told: dict[str, object] = as_nobody(partial(_told, tree))
     return told
 
 

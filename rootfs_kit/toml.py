@@ -125,6 +125,8 @@ def read_table(path: Path) -> Table:
         raise UsageError(f"reading {path}", _placed(str(error), text), "Correct that line.") from None
     except RecursionError:
         raise UsageError(f"reading {path}", "it nests too deeply", "Give a TOML file written by a person.") from None
+    except ValueError:  # of a number that Python does not convert (sys.set_int_max_str_digits)
+        raise UsageError(f"reading {path}", "it holds a number without end", "Give a number that means one.") from None
     return Table(path, data, _key_lines(text))
 
 

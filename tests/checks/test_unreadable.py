@@ -2,45 +2,26 @@
 
 from __future__ import annotations
 
-import json
-import os
+import tempfile
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from rootfs_kit.suite.verdict import State
 from tests.support import trees
+from tests.support.nobody import as_nobody
 from tests.support.requirements import needs_program, needs_root
 from tests.support.verdicts import FOUND, judged, name_of
-
-NOBODY = 65534
 
 pytestmark = [needs_program("cc", "depmod"), needs_root()]
 
 
 def _judged_by_nobody(tree: Path) -> tuple[int, dict[str, str]]:
-    """The exit code, and the state of each test that did not pass, as an ordinary user gets them.
-
-    A child of this process is that user: the interpreter itself may lie where only root can read it, so everything
-    is imported before, by judging the tree once as root.
-    """
-    for above in (tree, *tree.parents[:-1]):
-        above.chmod(above.stat().st_mode | 0o055)
-    judged(tree)
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            os.setgroups([])
-            os.setgid(NOBODY)
-            os.setuid(NOBODY)
-            os.write(writing, json.dumps(_outcome(tree)).encode())
-        finally:
-            os._exit(0)
-    os.close(writing)
-    with os.fdopen(reading) as answer:
-        status, states = json.loads(answer.read())
-    os.waitpid(child, 0)
+    """The exit code, and the state of each test that did not pass, as an ordinary user gets them."""
+    judged(tree)  # imports all that is needed
+    status, states = as_nobody(partial(_outcome, tree))
     return status, states
 
 
@@ -50,8 +31,11 @@ def _outcome(tree: Path) -> tuple[int, dict[str, str]]:
 
 
 @pytest.fixture
-def private_tree(tmp_path: Path) -> Path:
-    return trees.systemd_guest(tmp_path / "tree")
+def private_tree() -> Iterator[Path]:
+    """Where everybody may go: every run of pytest closes the directory of temporary files to others."""
+    with tempfile.TemporaryDirectory(prefix="rootfs-kit-nobody-") as place:
+        Path(place).chmod(0o755)
+        yield trees.systemd_guest(Path(place) / "tree")
 
 
 def test_an_unreadable_directory_is_unknown_and_not_missing(private_tree: Path) -> None:

@@ -56,6 +56,17 @@ def test_checkout_that_is_not_installed_runs_them(rootfs_dir: Path, here: Path) 
     assert ended.lines_with(f"{EXECUTABLE} PASSED")
 
 
+def test_names_in_junit_are_those_of_a_wheel_in_a_checkout_too(run: Pytest, rootfs_dir: Path, here: Path) -> None:
+    run(f"--rootfs={rootfs_dir}", "--junitxml=wheel.xml")
+    arguments = ("-p", "rootfs_kit.pytest_plugin", f"--rootfs={rootfs_dir}", "--junitxml=checkout.xml")
+    run_pytest(*arguments, cwd=here, env=environment(CHECKOUT))
+    wheel, checkout = (
+        [(case.get("classname"), case.get("name")) for case in ElementTree.parse(here / name).iter("testcase")]
+        for name in ("wheel.xml", "checkout.xml")
+    )
+    assert wheel == checkout and len(wheel) > 50
+
+
 def test_plugin_that_comes_with_a_conftest_runs_them(rootfs_dir: Path, here: Path) -> None:
     (here / "conftest.py").write_text('pytest_plugins = ["rootfs_kit.pytest_plugin"]\n')
     ended = run_pytest(f"--rootfs={rootfs_dir}", "--co", "-q", cwd=here, env=environment(CHECKOUT))

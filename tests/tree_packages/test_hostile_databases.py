@@ -21,6 +21,7 @@ from rootfs_kit.tree.packages.rpm_bdb import read_bdb
 from rootfs_kit.tree.packages.rpm_header import DamagedRecord, parse_header
 from rootfs_kit.tree.packages.rpm_ndb import read_ndb
 from rootfs_kit.tree.packages.rpm_sqlite import read_sqlite
+from tests.support.damage import damaged
 from tests.support.limits import within
 from tests.support.requirements import needs_program
 from tests.support.trees import OSBUILDER_YAML, write
@@ -45,24 +46,6 @@ TEXTS = {
     "header": (made_rpm.header("made", epoch=1, provides=[("x", "1"), ("y", "")]), parse_header),
     "ndb": (made_rpm.ndb_database(HEADERS[:5]), read_ndb),
 }
-
-
-NUMBERS = st.sampled_from([0, 1, 2, 3, 0x7FFFFFFF, 0xFFFFFFFF, 0xFFFF, 16, 4096]).flatmap(
-    lambda number: st.sampled_from([struct.pack("<I", number), struct.pack(">I", number)])
-)
-
-
-@st.composite
-def damaged(draw, valid):
-    """`valid` with a few bytes overwritten, a part copied elsewhere, or its end cut off."""
-    data = bytearray(valid)
-    for _ in range(draw(st.integers(1, 6))):
-        place = draw(st.integers(0, len(data)))
-        data[place : place + 4] = draw(st.one_of(st.binary(max_size=8), NUMBERS))
-    if draw(st.booleans()):
-        start, to = draw(st.integers(0, len(data))), draw(st.integers(0, len(data)))
-        data[to : to + 64] = data[start : start + 64]
-    return bytes(data[: draw(st.integers(0, len(data)))] if draw(st.booleans()) else data)
 
 
 def survives(read, data):

@@ -72,7 +72,7 @@ def tarball_of_all_sorts(agent: Path, place: Path) -> Path:
         "opt/" + "long-name-" * 20: {},
     }
     hidden = tarfile.TarInfo("opt/somebodys-own")
-    hidden.type, hidden.mode, hidden.uid, hidden.gid = tarfile.DIRTYPE, 0o700, 1234, 5678
+    hidden.type, hidden.mode, hidden.uid, hidden.gid = tarfile.DIRTYPE, 0o755, 1234, 5678
     with tarfile.open(place, "w", format=tarfile.PAX_FORMAT) as tar:
         tar.addfile(hidden)
         for name, facts in members.items():

@@ -39,7 +39,7 @@ def require_the_same_tar(user: OrdinaryUser, *arguments: str, **environ: str) ->
     assert by_user.status == 0, by_user.err
     by_root = user.run_as_root(*line, SOURCE_DATE_EPOCH=EPOCH, **environ)
     assert by_root.status == 0, by_root.err
-    assert differing_members(by_user.out, by_root.out) == []
+    assert "\n".join(differing_members(by_user.out, by_root.out)) == ""
     assert by_user.out == by_root.out
     assert len(by_user.out) > 1 << 20
 

@@ -30,7 +30,7 @@ def test_the_users_tar_of_a_real_guest_is_roots(user: OrdinaryUser) -> None:
     assert by_user.status == 0, by_user.err
     by_root = user.run_as_root(*arguments, seconds=PATIENCE, SOURCE_DATE_EPOCH=EPOCH)
     assert by_root.status == 0, by_root.err
-    assert differing_members(by_user.out, by_root.out) == []
+    assert "\n".join(differing_members(by_user.out, by_root.out)) == ""
     assert by_user.out == by_root.out
     with tarfile.open(fileobj=io.BytesIO(by_user.out)) as tar:
         owners = {member.gid for member in tar}

@@ -59,14 +59,28 @@ def archives_of_apt(origin: str) -> tuple[str, ...]:
 
 
 def archive_complaint(mirror: str, index: str, pause: Callable[[float], None] = time.sleep) -> Complaint | None:
-    """Why the archive at `mirror` cannot serve its file `index`; None when it does. What may pass is tried again."""
-    complaint = _complaint(mirror, index)
+    """Why the archive at `mirror` cannot serve its file `index`, or any of several (Backend.index); None when it does.
+
+    What may pass is tried again.
+    """
+    complaint = _common_complaint(mirror, index)
     for attempt in range(1, ATTEMPTS):
         if complaint is None or not complaint.passing:
             break
         pause(attempt * PAUSE_SECONDS)
-        complaint = _complaint(mirror, index)
+        complaint = _common_complaint(mirror, index)
     return complaint
+
+
+def _common_complaint(mirror: str, indexes: str) -> Complaint | None:
+    """That of the first file, where there is none of the others either."""
+    complaints = []
+    for index in indexes.split() or [""]:
+        complaint = _complaint(mirror, index)
+        if complaint is None:
+            return None
+        complaints.append(complaint)
+    return complaints[0]
 
 
 def _complaint(mirror: str, index: str) -> Complaint | None:

@@ -130,7 +130,10 @@ class Backend(Protocol):
         ...
 
     def index(self, request: BuildRequest, distro: Distro) -> str:
-        """The file that every mirror of the release has, relative to the mirror: what is asked to see if it answers."""
+        """The file that every mirror of the release has, relative to the mirror: what is asked to see if it answers.
+
+        Of several, with a space between them, each mirror has one.
+        """
         ...
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from rootfs_kit.backends import Command, PinnedFile, Plan, Site, Tool
-from rootfs_kit.backends.apk_static import ApkStatic
+from rootfs_kit.backends.apk_static import INDEX, INDEX_OF_APK_3, ApkStatic
 from rootfs_kit.distro import Distro, listed
 from rootfs_kit.errors import UsageError
 from rootfs_kit.request import BuildRequest
@@ -51,8 +51,8 @@ class Apk:
 
     def index(self, request: BuildRequest, distro: Distro) -> str:
         architecture = distro.architectures[request.arch] if request.arch else ""
-        address = next(iter(_addresses(request, distro, "")))
-        return f"{address}/{architecture}/APKINDEX.tar.gz".lstrip("/")
+        directory = f"{_addresses(request, distro, '')[0]}/{architecture}".lstrip("/")
+        return " ".join(f"{directory}/{name}" for name in (INDEX, INDEX_OF_APK_3))
 
 
 def _commands(request: BuildRequest, distro: Distro, site: Site, packages: tuple[str, ...]) -> tuple[Command, ...]:

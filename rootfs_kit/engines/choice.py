@@ -8,7 +8,7 @@ from rootfs_kit import host
 from rootfs_kit.backends import Plan
 from rootfs_kit.distro import Distro
 from rootfs_kit.engines import Engine
-from rootfs_kit.engines.host import HostEngine, missing_tools
+from rootfs_kit.engines.host import HostEngine, find_tool, missing_tools
 from rootfs_kit.engines.userns import UsernsEngine
 from rootfs_kit.errors import HostLacks
 from rootfs_kit.request import AUTO_ENGINE, BuildRequest
@@ -33,10 +33,17 @@ def choose_engine(request: BuildRequest, distro: Distro, plan: Plan) -> Choice:
     missing = missing_tools(plan)
     if missing:
         return _with_containers(request, distro, plan)
-    tools = ", ".join(tool.program for tool in plan.tools)
+    tools = _tools_at_hand(plan)
     if host.is_root():
-        return Choice(HostEngine(), f"{tools} is installed, and this is root")
-    return Choice(UsernsEngine(), f"{tools} is installed, and {host.user_name()} is not root")
+        return Choice(HostEngine(), f"{tools}, and this is root")
+    return Choice(UsernsEngine(), f"{tools}, and {host.user_name()} is not root")
+
+
+def _tools_at_hand(plan: Plan) -> str:
+    fetched = [tool.program for tool in plan.tools if find_tool(tool) is None]
+    if fetched:
+        return f"{', '.join(fetched)} can be fetched"
+    return f"{', '.join(tool.program for tool in plan.tools)} is installed"
 
 
 def _with_containers(request: BuildRequest, distro: Distro, plan: Plan) -> Choice:

@@ -62,3 +62,13 @@ def test_a_good_one_is_asked_once_and_a_file_is_a_mirror_too(tmp_path: Path) -> 
 @pytest.mark.parametrize("mirror", ["http://[", "http://127.0.0.1:99999", "gopher://x", "http://no-such-host.invalid"])
 def test_an_address_that_is_none_is_a_complaint_not_an_error(mirror: str) -> None:
     assert archive_complaint(mirror, "index", never_pause) is not None
+
+
+def test_of_several_files_one_is_enough(tmp_path: Path):
+    (tmp_path / "new").write_text("index")
+    mirror = f"file://{tmp_path}"
+    assert archive_complaint(mirror, "old new") is None
+    assert archive_complaint(mirror, "new old") is None
+    complaint = archive_complaint(mirror, "old older")
+    assert complaint is not None
+    assert archive_complaint(mirror, "old") == complaint

@@ -28,6 +28,13 @@ def test_tools_and_rights_decide(monkeypatch: pytest.MonkeyPatch, root: bool, en
     assert chosen.reason.startswith("sh is installed, and ")
 
 
+def test_a_tool_that_can_be_fetched_need_not_be_installed(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(host, "is_root", lambda: True)
+    fetched = Plan((), (Tool("sh", {}), Tool("no-such-tool", {}, lambda cache, into: into)), ())
+    chosen = choose_engine(AUTO, DEBIAN, fetched)
+    assert (chosen.engine.name, chosen.reason) == ("host", "no-such-tool can be fetched, and this is root")
+
+
 def test_without_the_tools_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(host, "host_ids", lambda: ("debian",))
     monkeypatch.setattr(host, "answering_engine", lambda: (None, "none at all"))

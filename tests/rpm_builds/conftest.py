@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from rootfs_kit.distro import find_distro
-from tests.rpm_builds.mirrors import RpmMirror
+from tests.rpm_builds.mirrors import FOREIGN, RpmMirror
 from tests.support.debian_archive import served
 from tests.support.rpm_repository import FLAVOURS, NEEDED_TOOLS, Flavour, Key, describe_distros, make_key, make_mirror
 
@@ -56,10 +56,21 @@ def mirror_of(world: World, tmp_path_factory: pytest.TempPathFactory) -> Callabl
     return get
 
 
-def _make(world: World, flavour: Flavour, workshop: Path) -> RpmMirror:
-    name = f"{flavour.distro}-{flavour.version}"
+@pytest.fixture(scope="session")
+def foreign_mirror_of(world: World, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], RpmMirror]:
+    """The same with packages for FOREIGN, made anew each time."""
+
+    def get(distro: str, version: str) -> RpmMirror:
+        flavour = next(each for each in FLAVOURS if (each.distro, each.version) == (distro, version))
+        return _make(world, flavour, tmp_path_factory.mktemp("packages"), FOREIGN)
+
+    return get
+
+
+def _make(world: World, flavour: Flavour, workshop: Path, machine: str = os.uname().machine) -> RpmMirror:
+    name = f"{flavour.distro}-{flavour.version}-{machine}"
     description = find_distro(flavour.distro, [world.distros])
-    repositories = make_mirror(world.root / name, description, flavour, world.key, workshop)
+    repositories = make_mirror(world.root / name, description, flavour, world.key, workshop, machine)
     return RpmMirror(
         None, f"{world.url}/{name}", world.distros, flavour.distro, flavour.version, world.root / name,
         repositories[0], world.key,

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from rootfs_kit.engines import Workbench
+from rootfs_kit.monitor import SilentMonitor
+from rootfs_kit.run import build_log
 from tests.build.builds import Mirror
 from tests.support.rpm_repository import Key, index
+
+FOREIGN = "aarch64" if os.uname().machine != "aarch64" else "x86_64"
+"""A machine that this one is not."""
 
 
 @dataclass(frozen=True)
@@ -44,3 +53,12 @@ class RpmMirror(Mirror):
         """Write the index of the packages as they now are, signed where the distribution's is."""
         signed = self.index.with_name("repomd.xml.asc").exists()
         index(self.repository, self.key if signed else None)
+
+
+@contextmanager
+def bench_in(directory: Path) -> Iterator[Workbench]:
+    """What an engine works with, for one filling of `directory`/tree."""
+    scratch = directory / "scratch"
+    scratch.mkdir()
+    with build_log(directory / "log", "test") as log:
+        yield Workbench(directory / "tree", scratch, directory / "cache", SilentMonitor(), log)

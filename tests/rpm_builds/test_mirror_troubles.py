@@ -6,8 +6,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
@@ -16,14 +15,11 @@ import pytest
 
 from rootfs_kit.backends import Plan, Site, find_backend
 from rootfs_kit.distro import find_distro
-from rootfs_kit.engines import Workbench
 from rootfs_kit.engines.host import HostEngine
 from rootfs_kit.errors import BuildFailed
-from rootfs_kit.monitor import SilentMonitor
 from rootfs_kit.request import BuildRequest
-from rootfs_kit.run import build_log
 from tests.build.builds import left_behind
-from tests.rpm_builds.mirrors import RpmMirror
+from tests.rpm_builds.mirrors import RpmMirror, bench_in
 from tests.support.debian_archive import served
 
 BOTH = (("fedora", "44"), ("opensuse", "16.0"))
@@ -118,7 +114,7 @@ def test_a_mirror_that_never_answers_is_given_up(mirror: RpmMirror, tmp_path: Pa
         return replace(plan, files={name: _shortened(content) for name, content in plan.files.items()})
 
     begun = time.monotonic()
-    with served(tmp_path, NeverAnswers) as url, _bench(tmp_path) as bench, pytest.raises(BuildFailed) as caught:
+    with served(tmp_path, NeverAnswers) as url, bench_in(tmp_path) as bench, pytest.raises(BuildFailed) as caught:
         HostEngine().fill(bench, impatient, url)
     assert time.monotonic() - begun < WITHIN
     assert url in caught.value.found
@@ -170,11 +166,3 @@ def _shortened(content: bytes | Path) -> bytes | Path:
     for patient, impatient in SHORTER.items():
         text = text.replace(patient, impatient)
     return text.encode()
-
-
-@contextmanager
-def _bench(directory: Path) -> Iterator[Workbench]:
-    scratch = directory / "scratch"
-    scratch.mkdir()
-    with build_log(directory / "log", "test") as log:
-        yield Workbench(directory / "tree", scratch, directory / "cache", SilentMonitor(), log)

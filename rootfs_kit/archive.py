@@ -11,8 +11,8 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass
-from http.client import HTTPException, IncompleteRead
+from dataclasses import dataclass, replace
+from http.client import HTTPException
 
 ANSWER_SECONDS = 10
 ATTEMPTS = 3
@@ -69,6 +69,8 @@ def archive_complaint(mirror: str, index: str, pause: Callable[[float], None] = 
             break
         pause(attempt * PAUSE_SECONDS)
         complaint = _common_complaint(mirror, index)
+    if complaint is not None and complaint.passing:
+        return replace(complaint, text=f"{complaint.text} (tried {ATTEMPTS} times)")
     return complaint
 
 
@@ -86,7 +88,7 @@ def _common_complaint(mirror: str, indexes: str) -> Complaint | None:
 def _complaint(mirror: str, index: str) -> Complaint | None:
     url = f"{mirror.rstrip('/')}/{index}"
     try:
-        return _too_slow(url)
+        return _complaint_about(url)
     except urllib.error.HTTPError as error:
         text = f"{error.code} {error.reason} for {index or 'it'}"
         return Complaint(text, error.code >= OVERLOADED, error.code not in PERHAPS_ONLY_US)
@@ -96,7 +98,7 @@ def _complaint(mirror: str, index: str) -> Complaint | None:
         return _of_the_connection(error)
 
 
-def _too_slow(url: str) -> Complaint | None:
+def _complaint_about(url: str) -> Complaint | None:
     """Read the beginning of the index; a mirror that gives it drop by drop is as good as dead."""
     deadline = time.monotonic() + ANSWER_SECONDS
     with urllib.request.urlopen(url, timeout=ANSWER_SECONDS) as answer:
@@ -104,9 +106,9 @@ def _too_slow(url: str) -> Complaint | None:
         while got < INDEX_BYTES:
             piece = answer.read1(PIECE_BYTES) if hasattr(answer, "read1") else answer.read(PIECE_BYTES)
             if not piece:
-                if getattr(answer, "length", None):
-                    raise IncompleteRead(b"", answer.length)
-                return None
+                missing = getattr(answer, "length", None)
+                text = f"it broke off after {got} of {got + (missing or 0)} bytes"
+                return Complaint(text, passing=True) if missing else None
             got += len(piece)
             if time.monotonic() > deadline:
                 return Complaint(f"too slow: {got} bytes in {ANSWER_SECONDS} s")

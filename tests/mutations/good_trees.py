@@ -5,7 +5,9 @@ Each is made once, and never changed: the mutations work on a layer of their own
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -56,7 +58,9 @@ class GoodTree:
 
 @cache
 def _workplace() -> Path:
-    return Path(tempfile.mkdtemp(prefix="rootfs-kit-mutations-"))
+    place = Path(tempfile.mkdtemp(prefix="rootfs-kit-mutations-"))
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
+    return place
 
 
 @cache

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from rootfs_kit.suite.anatomy import manifest
 from rootfs_kit.suite.check import FULL, WARN, Finding, check, report
 from rootfs_kit.suite.environment import name_of_this_machine, place_here
-from rootfs_kit.tree import RootfsTree
+from rootfs_kit.tree import Kind, RootfsTree
 
 # Places of build machines; a link that leads there, or a line that names one, came from a build.
 BUILD_PLACES = (
@@ -59,8 +59,8 @@ def test_no_link_leads_to_the_build_machine(rootfs: RootfsTree) -> None:
             at_boot=f"whatever opens {entry.path} fails as if it were not there",
             mend="leave out the directory in which the rootfs was built",
         )
-        for entry in rootfs.walk()
-        if entry.is_symlink and _leads_to_a_builder(entry.target or "", rootfs.name) and not rootfs.exists(entry.path)
+        for entry in rootfs.walk("/", Kind.SYMLINK)
+        if _leads_to_a_builder(entry.target or "", rootfs.name) and not rootfs.exists(entry.path)
     )
 
 

@@ -25,6 +25,7 @@ from rootfs_kit.tree.openat import DIRECTORY, open_in_root
 from rootfs_kit.tree.paths import Resolution, basename, join, normalise, parent, resolve, shown
 from rootfs_kit.tree.scan import row_of
 
+PARENT_MODE = 0o755
 EDIT_HINT = "Check the rights and the free space of the directory that the rootfs is built in."
 
 
@@ -106,15 +107,20 @@ class RootfsEditor:
         return self.read_bytes(path).decode("utf-8", "surrogateescape")
 
     def make_directory(self, path: str, mode: int = 0o755) -> None:
-        """Make `path` and what is missing above it; an existing directory, or a link to one, stays as it is."""
+        """Make `path` and what is missing above it; an existing directory, or a link to one, stays as it is.
+
+        `mode` is for `path` alone: what is made above it everybody may enter.
+        """
         if self._is_directory(path):
             return
         resolution = self.resolve(path)
         while resolution.problem == "missing" and resolution.missing_at is not None:
-            self._make_one_directory(resolution.missing_at, mode)
+            self._make_one_directory(resolution.missing_at, PARENT_MODE)
             resolution = self.resolve(path)
         if resolution.entry is None or not resolution.entry.is_directory:
             self._refuse(f"making the directory {shown(path)}", "something else is in the way there")
+        if mode != PARENT_MODE:
+            self.chmod(path, mode)
 
     def _is_directory(self, path: str) -> bool:
         """One question to the kernel, where `resolve` asks one for every component."""

@@ -78,3 +78,9 @@ def test_usable_inputs_are_accepted(tmp_path: Path) -> None:
     script = write(tmp_path, "run.sh", "#!/bin/sh\n")
     policy = write(tmp_path, "allow.rego", "package agent_policy # ours\n")
     require_usable_inputs(request(tmp_path, run_scripts=(script,), agent_policy=policy, overlay_dirs=(tmp_path,)))
+
+
+def test_a_private_directory_leaves_those_above_it_open(editor: RootfsEditor) -> None:
+    editor.make_directory("/srv/made/private", 0o700)
+    modes = {path: entry.mode for path in ("/srv/made", "/srv/made/private") if (entry := editor.lstat(path))}
+    assert modes == {"/srv/made": 0o755, "/srv/made/private": 0o700}

@@ -21,6 +21,7 @@ CHECKS = "rootfs-kit/test_init.py"
 STATUS = {"passing": 0, "failing": 1}
 OF_THE_MACHINE = ("platform ", "cachedir", "rootdir", "plugins", "configfile", "hypothesis")
 TIMES = re.compile(r"\d+\.\d+s( \(\d+:\d\d:\d\d\))?")
+PLACE_OF_A_CHECK = re.compile(r"[^\s>]*/rootfs_kit/checks/(\w+\.py):\d+")
 RULER = re.compile(r"^=+ | =+$")
 JUNIT_OF_THE_RUN = re.compile(r' (time|timestamp|hostname)="[^"]*"')
 
@@ -65,6 +66,7 @@ def test_annotations(run: Pytest, rootfs_dir: Path, kind: str) -> None:
 def test_junit(run: Pytest, rootfs_dir: Path, kind: str, here: Path) -> None:
     judged(run, rootfs_dir, kind, "--junitxml=junit.xml")
     text = JUNIT_OF_THE_RUN.sub("", (here / "junit.xml").read_text())
+    text = PLACE_OF_A_CHECK.sub(r"CHECKS/\1", text)
     hold(f"{kind}.xml", text.replace("><", ">\n<") + "\n", rootfs_dir)
 
 

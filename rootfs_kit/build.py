@@ -26,6 +26,7 @@ from rootfs_kit.judgement import judge_tree
 from rootfs_kit.mirrors import Mirror, from_the_first, mirrors_of, site_to_show
 from rootfs_kit.monitor import Monitor
 from rootfs_kit.namespaces import enter_private_mounts
+from rootfs_kit.ownership import Owner, owner_asked_for
 from rootfs_kit.publish import copy_tree, publish, publish_archive
 from rootfs_kit.request import BuildRequest, Format
 from rootfs_kit.run import Log, build_log, run
@@ -47,6 +48,7 @@ def build(request: BuildRequest, distro: Distro, monitor: Monitor, cache: Path) 
     require_usable_inputs(request)
     require_pinned_keys(distro.keys_for(request))
     _require_safe_target(request)
+    owner = owner_asked_for(request)
     backend = find_backend(distro.backend)
     planner, index = partial(backend.plan, request, distro), backend.index(request, distro)
     plan = planner(site_to_show(request, distro))
@@ -59,7 +61,7 @@ def build(request: BuildRequest, distro: Distro, monitor: Monitor, cache: Path) 
         with monitor.stage("installing packages"):
             plan = _install(engine, planner, mirrors_of(request, distro), index, workshop, cache)
             _require_the_release(workshop.made, distro, request)
-        return _finish(request, agent, distro, plan, workshop, monitor)
+        return _finish(request, agent, distro, plan, owner, workshop, monitor)
 
 
 def overlay(request: BuildRequest, monitor: Monitor) -> BuildResult:
@@ -71,6 +73,7 @@ def overlay(request: BuildRequest, monitor: Monitor) -> BuildResult:
     agent = resolve_agent(request)
     require_usable_inputs(request)
     _require_safe_target(request)
+    owner = owner_asked_for(request)
     become_root()
     with _workshop(request, monitor) as workshop:
         with monitor.stage("preparing the overlay"):
@@ -78,7 +81,7 @@ def overlay(request: BuildRequest, monitor: Monitor) -> BuildResult:
                 copy_tree(request.rootfs_dir, workshop.made, monitor, workshop.log)
             else:
                 workshop.made.mkdir(mode=0o755)
-        return _finish(request, agent, None, None, workshop, monitor)
+        return _finish(request, agent, None, None, owner, workshop, monitor)
 
 
 @dataclass(frozen=True)
@@ -122,8 +125,8 @@ def _install(
 
 
 def _finish(
-    request: BuildRequest, agent: Agent | None, distro: Distro | None, plan: Plan | None, workshop: Workshop,
-    monitor: Monitor,
+    request: BuildRequest, agent: Agent | None, distro: Distro | None, plan: Plan | None, owner: Owner | None,
+    workshop: Workshop, monitor: Monitor,
 ) -> BuildResult:  # fmt: skip
     """What a build and an overlay have in common once there is a tree."""
     with monitor.stage("furnishing the guest"), RootfsEditor(workshop.made) as editor:
@@ -138,10 +141,10 @@ def _finish(
     result = summarise(tree, request, written, checks)
     with monitor.stage("publishing"):
         if request.format is Format.DIRECTORY:
-            publish(workshop.staging, workshop.made, monitor, workshop.log)
+            publish(workshop.staging, workshop.made, owner, monitor, workshop.log)
             _tell_of(owed, monitor)
         else:
-            publish_archive(workshop.staging, tree, request)
+            publish_archive(workshop.staging, tree, owner, request)
     return result.with_timings(monitor.timings)
 
 

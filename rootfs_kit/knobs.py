@@ -260,6 +260,14 @@ KNOBS = (
         commands=BUILD_ONLY,
     ),
     Knob(
+        "owner",
+        Section.WORK,
+        ("--owner",),
+        Text("the name or number of a user", "USER", r"[A-Za-z0-9_][A-Za-z0-9_.-]*\$?"),
+        "Give the result to this user: an archive, or a directory as if the user had built it. Only root can.",
+        default_words="who builds",
+    ),
+    Knob(
         "builder_image",
         Section.WORK,
         ("--builder-image",),

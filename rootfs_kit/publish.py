@@ -15,6 +15,7 @@ from rootfs_kit.errors import BuildFailed
 from rootfs_kit.interrupts import held
 from rootfs_kit.monitor import Monitor
 from rootfs_kit.output import compression_of, write_archive
+from rootfs_kit.ownership import Owner, give_file, give_tree
 from rootfs_kit.request import BuildRequest
 from rootfs_kit.run import Log, run
 from rootfs_kit.staging import Staging, remove_tree
@@ -33,13 +34,17 @@ def copy_tree(source: Path, destination: Path, monitor: Monitor, log: Log) -> No
     run(Command(("cp", "--archive", "--reflink=auto", "--", str(source), str(destination))), monitor, log)
 
 
-def publish(staging: Staging, made: Path, monitor: Monitor, log: Log) -> None:
-    """Put the tree `made` at the target. What was there is removed afterwards, never before. Raises BuildFailed.
+def publish(staging: Staging, made: Path, owner: Owner | None, monitor: Monitor, log: Log) -> None:
+    """Put the tree `made` at the target, as `owner`'s where there is one. Raises BuildFailed.
+
+    What was there is removed afterwards, never before.
 
     Nothing is forced to disk: after a power cut within the next seconds, build again.
     """
     copy_tree(made, staging.tree, monitor, log)
     try:
+        if owner is not None:
+            give_tree(staging.tree, owner)
         with held():
             _put_in_place(staging)
     except OSError as error:
@@ -51,8 +56,10 @@ def publish(staging: Staging, made: Path, monitor: Monitor, log: Log) -> None:
     remove_tree(staging.old)
 
 
-def publish_archive(staging: Staging, tree: RootfsTree, request: BuildRequest) -> None:
-    """Write `tree` as an archive to the target, or to standard output. Raises BuildFailed, CouldNotLook.
+def publish_archive(staging: Staging, tree: RootfsTree, owner: Owner | None, request: BuildRequest) -> None:
+    """Write `tree` as an archive to the target, as `owner`'s where there is one, or to standard output.
+
+    Raises BuildFailed, CouldNotLook.
 
     A reader of standard output that leaves early ends the build with BrokenPipeError.
     """
@@ -64,6 +71,8 @@ def publish_archive(staging: Staging, tree: RootfsTree, request: BuildRequest) -
         with staging.archive.open("wb") as output:
             compression = compression_of(request.rootfs_dir)
             write_archive(tree, request.format, compression, request.source_date_epoch, output)
+        if owner is not None:
+            give_file(staging.archive, owner)
         staging.archive.replace(staging.target)
     except BrokenPipeError:
         raise

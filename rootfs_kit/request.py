@@ -61,6 +61,7 @@ class BuildRequest:
     run_scripts: tuple[Path, ...] = ()
     format: Format = Format.DIRECTORY
     engine: str = AUTO_ENGINE
+    owner: str | None = None
     builder_image: str | None = None
     image_registry: str | None = None
     container_runtime: str | None = None

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from rootfs_kit import manifest
 from rootfs_kit.axes import Content
-from rootfs_kit.backends import Command, Plan, Planner, Site, find_backend
+from rootfs_kit.backends import Command, Plan, Planner, Site
+from rootfs_kit.backends.registry import find_backend
 from rootfs_kit.distro import Distro
 from rootfs_kit.emulation import require_runnable
 from rootfs_kit.engines import Engine, Workbench

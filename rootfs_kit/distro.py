@@ -6,10 +6,9 @@ backend's business (`rootfs_kit/backends/`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -283,49 +282,6 @@ class Distro:
             found = "it is not meant to run with the agent as its init process"
             hint = "Leave out --agent-init (AGENT_INIT=no)."
         raise UsageError(f"planning a build of {self.title}", found, hint)
-
-
-def find_distro(name: str, paths: Sequence[str | PathLike[str]] = ()) -> Distro:
-    """The distribution `name`: a name of `rootfs-kit list`, or the path of a directory that describes one.
-
-    `paths` are searched before plugins' directories and the built-in ones; each holds distributions, or is one.
-    Raises UsageError with the nearest name when there is no such distribution, or when its description is wrong.
-    """
-    from rootfs_kit.distro_file import NAMED_DESCRIPTIONS, Location, describes, load_distro, locate
-
-    if "/" in name and describes(Path(name), NAMED_DESCRIPTIONS):
-        directory = Path(name).absolute()
-        named = Location(directory.resolve().name, directory, "named by its path", tuple(map(Path, paths)))
-        return load_distro(named)
-    locations = {location.name: location for location in locate(paths)}
-    if name not in locations:
-        for location in locations.values():
-            distro = load_distro(location)
-            if name in distro.aliases:
-                return distro
-        raise UsageError(
-            f'looking for the distribution "{name}"',
-            "there is none of that name" if name else "the name is empty",
-            did_you_mean(name, locations) + f"Those that can be built: {listed(sorted(locations))}.",
-        )
-    return load_distro(locations[name])
-
-
-def distro_of(os_release_id: str) -> Distro | None:
-    """The distribution whose trees say ID=`os_release_id`, or None. Raises UsageError for a wrong description."""
-    from rootfs_kit.distro_file import load_distro, locate
-
-    # Reading every description takes time, and most are named as their trees say.
-    nearest_first = sorted(locate(), key=lambda location: location.name != os_release_id)
-    distros = (load_distro(location) for location in nearest_first)
-    return next((distro for distro in distros if os_release_id in distro.os_release_ids), None)
-
-
-def discover(paths: Sequence[str | PathLike[str]] = ()) -> list[Distro]:
-    """Every distribution that can be built, sorted by name. Raises UsageError for the first wrong description."""
-    from rootfs_kit.distro_file import load_distro, locate
-
-    return [load_distro(location) for location in locate(paths)]
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -14,7 +14,8 @@ from typing import Any
 
 from rootfs_kit import emulation, host
 from rootfs_kit.archive import archive_complaint, archives_of_apt
-from rootfs_kit.backends import Plan, Tool, find_backend
+from rootfs_kit.backends import Plan, Tool
+from rootfs_kit.backends.registry import find_backend
 from rootfs_kit.distro import listed
 from rootfs_kit.engines.choice import choose_engine
 from rootfs_kit.engines.host import find_tool

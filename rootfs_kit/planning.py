@@ -12,7 +12,8 @@ from pathlib import Path
 
 from rootfs_kit.axes import InitMode
 from rootfs_kit.config import Config, read_config
-from rootfs_kit.distro import Distro, discover, find_distro
+from rootfs_kit.distro import Distro
+from rootfs_kit.distro_search import discover, find_distro
 from rootfs_kit.errors import UsageError
 from rootfs_kit.knobs import BY_FIELD, KNOBS
 from rootfs_kit.request import PROBE_AGENT, STANDARD_OUTPUT, BuildRequest, Format

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from rootfs_kit.axes import InitMode
-from rootfs_kit.backends import Plan, find_backend
+from rootfs_kit.backends import Plan
+from rootfs_kit.backends.registry import find_backend
 from rootfs_kit.distro import Release, listed
 from rootfs_kit.engines.choice import choose_engine
 from rootfs_kit.errors import HostLacks, UsageError

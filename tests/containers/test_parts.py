@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from rootfs_kit.backends import Command, Plan, Tool
-from rootfs_kit.distro import find_distro
+from rootfs_kit.distro_search import find_distro
 from rootfs_kit.engines.container import facts, script
 from rootfs_kit.engines.container.client import Client, client_at
 from rootfs_kit.engines.container.engine import confinement, place_for_the_tree

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rootfs_kit import distro_file, plugins
-from rootfs_kit.distro import discover, find_distro
+from rootfs_kit.distro_search import discover, find_distro
 from rootfs_kit.errors import UsageError
 from rootfs_kit.hookspecs import hookimpl
 from tests.support.surroundings import planned_build

@@ -143,10 +143,9 @@ class ContainerEngine:
             )
 
     def _sent(self, name: str) -> Command:
-        """The tree as a stream, made where it is."""
-        return self.client.command(
-            "exec", name, "tar", "--create", "--file=-", f"--directory={script.TREE}", "--sort=name", *ARCHIVING, "."
-        )
+        """The tree as a stream, made where it is, but for /dev: what is in there the guest layer makes, or records."""
+        what = ("--anchored", "--exclude=./dev/*", f"--directory={script.TREE}", ".")
+        return self.client.command("exec", name, "tar", "--create", "--file=-", "--sort=name", *ARCHIVING, *what)
 
 
 def _received(tree: Path) -> Command:

@@ -8,6 +8,10 @@ times slower just after a tree was removed. Prints a table; `--json FILE` keeps 
     sudo python bench/build.py --user NAME --program /opt/rootfs-kit/bin/rootfs-kit --directory /var/tmp
 
 builds as that ordinary user as well, in a user namespace; program and directory must be within the user's reach.
+
+    sudo python bench/build.py --engine docker --builder-image IMAGE
+
+builds in a container as well, from an image that has mmdebstrap: a warm one, or the first run makes it.
 """
 
 from __future__ import annotations
@@ -41,8 +45,8 @@ def main() -> None:
     workplace = Path(tempfile.mkdtemp(prefix="rootfs-kit-bench-", dir=options.directory))
     workplace.chmod(0o755)
     figures: dict[str, list[dict[str, Any]]] = {"mmdebstrap": [], "rootfs-kit": []}
-    if options.user:
-        figures["userns"] = []
+    figures |= {name: [] for name in ("userns",) if options.user}
+    figures |= {name: [] for name in ("container",) if options.engine}
     try:
         packages = _packages(options)
         for number in range(options.runs):
@@ -50,6 +54,8 @@ def main() -> None:
             figures["rootfs-kit"].append(_rootfs_kit(workplace / f"ours-{number}", options))
             if options.user:
                 figures["userns"].append(_as_user(workplace / f"user-{number}", options))
+            if options.engine:
+                figures["container"].append(_in_container(workplace / f"container-{number}", options))
             print(f"run {number + 1} of {options.runs} done", file=sys.stderr)
     finally:
         shutil.rmtree(workplace)
@@ -66,6 +72,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--modules", type=Path, help="kernel modules that rootfs-kit adds")
     parser.add_argument("--directory", type=Path, default=Path.cwd(), help="the disk to build onto")
     parser.add_argument("--user", help="build as this user, too, in a user namespace")
+    parser.add_argument("--engine", help="build with this container engine, too")
+    parser.add_argument("--builder-image", help="the image for it; by default the distribution's own")
     parser.add_argument("--program", help="the rootfs-kit to time; by default the one of this Python")
     parser.add_argument("--json", type=Path, help="write every figure to this file")
     return parser.parse_args()
@@ -100,8 +108,16 @@ def _as_user(directory: Path, options: argparse.Namespace) -> dict[str, Any]:
     return _rootfs_kit(directory / "rootfs", options, [*become, f"HOME={user.pw_dir}"])
 
 
-def _rootfs_kit(target: Path, options: argparse.Namespace, become: Sequence[str] = ()) -> dict[str, Any]:
-    command = [*become, *_program(options), "build", "debian", "--json", "--quiet", "--os-version", options.release]
+def _in_container(target: Path, options: argparse.Namespace) -> dict[str, Any]:
+    image = ["--builder-image", options.builder_image] if options.builder_image else []
+    return _rootfs_kit(target, options, more=["--engine", options.engine, *image])
+
+
+def _rootfs_kit(
+    target: Path, options: argparse.Namespace, become: Sequence[str] = (), more: Sequence[str] = ()
+) -> dict[str, Any]:
+    command = [*become, *_program(options), "build", "debian", "--json", "--quiet", *more]
+    command += ["--os-version", options.release]
     command += ["--agent", "probe", "--rootfs-dir", str(target)]
     command += ["--mirror", options.mirror] if options.mirror else []
     command += ["--kernel-modules", str(options.modules)] if options.modules else []
@@ -145,20 +161,25 @@ def _table(figures: dict[str, list[dict[str, Any]]]) -> str:
     bare = [run["seconds"] for run in figures["mmdebstrap"]]
     ours = [run["seconds"] for run in figures["rootfs-kit"]]
     added = [run["added"] for run in figures["rootfs-kit"]]
-    ratios = [mine / theirs for mine, theirs in zip(ours, bare, strict=True)]
     rows = [
         ["bare mmdebstrap onto disk", *_spread(bare)],
         ["rootfs-kit build, checks included", *_spread(ours)],
         ["what rootfs-kit adds", *_spread(added)],
-        ["ratio, pair by pair", *_spread(ratios)],
+        ["ratio, pair by pair", *_spread(_ratios(ours, bare))],
         ["peak memory of rootfs-kit, MiB", *_spread([run["peak_mib"] for run in figures["rootfs-kit"]])],
         ["ratio to Kata's rootfs.sh (25.5 s)", *_spread([mine / KATA_SECONDS for mine in ours])],
     ]
-    if "userns" in figures:
-        users = [run["seconds"] for run in figures["userns"]]
-        rows.append(["rootfs-kit build by a user, in a namespace", *_spread(users)])
-        rows.append(["ratio to root's, pair by pair", *_spread([a / b for a, b in zip(users, ours, strict=True)])])
+    others = {"userns": "rootfs-kit build by a user, in a namespace", "container": "rootfs-kit build in a container"}
+    for name, title in others.items():
+        if name in figures:
+            theirs = [run["seconds"] for run in figures[name]]
+            rows.append([title, *_spread(theirs)])
+            rows.append(["ratio to the host's, pair by pair", *_spread(_ratios(theirs, ours))])
     return tabulate(rows, headers=["", "median", "min", "max"], floatfmt=".2f")
+
+
+def _ratios(ones: list[float], others: list[float]) -> list[float]:
+    return [one / other for one, other in zip(ones, others, strict=True)]
 
 
 def _spread(values: list[float]) -> tuple[float, float, float]:

@@ -16,7 +16,7 @@ from rootfs_kit.distro import Distro
 from rootfs_kit.errors import UsageError
 from rootfs_kit.request import BuildRequest
 
-# Where Fedora and SUSE keep it; Debian's rpm would put it into root's home (https://bugs.debian.org/1004863).
+# Where Fedora and SUSE keep it; Debian's rpm would put it into root's home (Debian bug 1004863).
 DATABASE = "/usr/lib/sysimage/rpm"
 HOME = "home"
 MACROS = f"{HOME}/.rpmmacros"

@@ -22,7 +22,7 @@ from rootfs_kit.errors import BuildFailed, UsageError, WouldFailAnywhere
 from rootfs_kit.run import PROXIES, Output
 from rootfs_kit.talk import conversation, pipe
 
-LABEL = "io.github.rootfs-kit.target"
+LABEL = "rootfs-kit.target"
 CAPABILITIES = (
     # What unpacking packages and running their scripts takes (capabilities(7)).
     "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETFCAP", "SETGID", "SETUID",

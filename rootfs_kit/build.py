@@ -51,13 +51,15 @@ def build(request: BuildRequest, distro: Distro, monitor: Monitor, cache: Path) 
     _require_safe_target(request)
     owner = owner_asked_for(request)
     backend = find_backend(distro.backend)
-    planner, index = partial(backend.plan, request, distro), backend.index(request, distro)
+    planner = partial(backend.plan, request, distro)
     plan = planner(site_to_show(request, distro))
     engine = choose_engine(request, distro, plan).engine
     engine.require_ready(plan)
     if request.arch is not None and plan.runs_guest_programs:
         require_runnable(request.arch)
     engine.gain_rights()
+    # Whether another machine reaches a mirror cannot be seen from here.
+    index = "" if engine.is_elsewhere else backend.index(request, distro)
     with _workshop(request, monitor) as workshop:
         with monitor.stage("installing packages"):
             plan = _install(engine, planner, mirrors_of(request, distro), index, workshop, cache)

@@ -7,6 +7,7 @@ and its leash.
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from rootfs_kit.backends import Command
 from rootfs_kit.errors import BuildFailed
 from rootfs_kit.interrupts import held, let_through
 from rootfs_kit.monitor import Monitor
-from rootfs_kit.run import NOT_FOUND, Log, Output, how_it_ended, kill, start
+from rootfs_kit.run import NOT_FOUND, Log, Output, environment_of, how_it_ended, kill, start
 
 if TYPE_CHECKING:
     import sh
@@ -47,7 +48,7 @@ def ask(command: Command, seconds: float) -> Answer:
 
     with held():
         try:
-            running = start(command, _in=command.stdin, _timeout=seconds)
+            running = start(command, _in=command.stdin)
         except sh.CommandNotFound:
             return Answer(NOT_FOUND, b"", f"there is no program {command.argv[0]}")
         return _answer(running, seconds)
@@ -58,8 +59,10 @@ def _answer(running: sh.RunningCommand, seconds: float) -> Answer:
 
     try:
         with let_through():
-            running.wait()
+            # Not sh's own _timeout: its timer would keep this process alive where the wait is interrupted.
+            running.wait(timeout=seconds)
     except sh.TimeoutException:
+        kill(running)
         return Answer(TIMED_OUT, b"", f"no answer within {seconds:g} s")
     except sh.SignalException as ended:
         return Answer(int(ended.exit_code), bytes(ended.stdout), bytes(ended.stderr).decode(errors="replace"))
@@ -119,6 +122,31 @@ class Conversation:
 
     def _ended(self, *_: object) -> None:
         self._stirred.set()
+
+
+@contextmanager
+def outliving(command: Command) -> Iterator[None]:
+    """A command in a session of its own that does not end with this process: its input does.
+
+    Where the body ends well it gets one word to read, and is waited for; else its input ends without one.
+    """
+    with held():
+        watching = subprocess.Popen(
+            command.argv,
+            env=environment_of(command),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        assert watching.stdin is not None
+        try:
+            with let_through():
+                yield
+        except BaseException:
+            watching.stdin.close()
+            raise
+        watching.communicate(b"done\n")
 
 
 def pipe(producer: Command, consumer: Command, monitor: Monitor, log: Log) -> None:

@@ -31,6 +31,11 @@ class Engine(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether it may be on another machine, which reaches other mirrors than this one does."""
+        ...
+
     def require_ready(self, plan: Plan) -> None:
         """Raise HostLacks, with the command that mends it, for whatever the plan needs and this place lacks."""
         ...

@@ -19,6 +19,7 @@ class HostEngine:
     """Runs the commands of a plan one after the other, as root on this host."""
 
     name = "host"
+    is_elsewhere = False
 
     def require_ready(self, plan: Plan) -> None:
         """Raises HostLacks when this is not root, or when a tool is missing."""

@@ -4,16 +4,31 @@ from __future__ import annotations
 
 import json
 import shutil
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
+from typing import ClassVar
+from urllib.parse import urlsplit
 
 import pytest
 
 from tests.build.builds import Mirror, Outcome, differences, left_behind, look
 from tests.containers.conftest import SLIM
 from tests.containers.services import REGISTRY, Service, podman_service, second_docker
+from tests.support.debian_archive import served
 
 pytestmark = [pytest.mark.slow, pytest.mark.network]
 EPOCH = "1700000000"
+
+
+class Proxy(SimpleHTTPRequestHandler):
+    """Has the archive itself, whichever mirror is asked for through it; `agents` are the programs that asked."""
+
+    agents: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        self.agents.append(self.headers.get("User-Agent", ""))
+        self.path = urlsplit(self.path).path
+        super().do_GET()
 
 
 def build(mirror: Mirror, service: Service, target: Path, *more: str, **environ: str) -> Outcome:
@@ -77,9 +92,10 @@ def test_the_package_managers_last_words_are_told(mirror: Mirror, service: Servi
 
 
 def test_proxies_reach_the_container(mirror: Mirror, docker: Service, tmp_path: Path) -> None:
-    refused = build(mirror, docker, tmp_path / "one", http_proxy="http://127.0.0.1:9/", no_proxy="")
-    assert refused.status == 3
-    assert "127.0.0.1:9" in refused.err
+    with served(mirror.archive.directory, Proxy) as proxy:
+        asked = build(mirror, docker, tmp_path / "one", "-q", http_proxy=proxy, no_proxy="")
+    assert asked.status == 0, asked.err
+    assert any("APT" in agent for agent in Proxy.agents), Proxy.agents
     passed_by = build(mirror, docker, tmp_path / "two", "-q", http_proxy="http://127.0.0.1:9/", no_proxy="127.0.0.1")
     assert passed_by.status == 0, passed_by.err
 

@@ -61,8 +61,10 @@ def test_stopped_at_any_moment_it_leaves_no_container_and_no_half_tree(
         if target.exists():
             assert (target / "usr/bin/kata-agent").is_file(), how
             assert (target / "var/lib/osbuilder/manifest.json").is_file(), how
-        if how is not signal.SIGKILL:
-            assert left_behind(target) == [], how
+        if how is signal.SIGKILL:
+            # The next build would clear it; but the next one may be stopped before it comes to that.
+            shutil.rmtree(tmp_path / ".rootfs.rootfs-kit", ignore_errors=True)
+        assert left_behind(target) == [], how
     done = mirror.build(target, *arguments(service), seconds=600)
     assert done.status == 0, done.err
     assert left_behind(target) == []

@@ -8,6 +8,7 @@ checks work on the tree once it is here.
     facts.py       what an engine says of itself, and whether that will do
     image.py       the image that holds a distribution's package manager
     rootless.py    whose rights the tree is made with
+    watch.py       what removes a container whose build was killed
     script.py      what runs in the container
     engine.py      one filling of a tree, from image to stream
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 
@@ -29,6 +30,12 @@ class Client:
     @property
     def is_podman(self) -> bool:
         return self.program == "podman"
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether its service is, or may be, on another machine: not at a socket of this one."""
+        variable = "CONTAINER_HOST" if self.is_podman else "DOCKER_HOST"
+        return not (self.url or os.environ.get(variable, "unix:")).startswith("unix:")
 
     def command(self, *arguments: str, stdin: bytes = b"", environment: dict[str, str] | None = None) -> Command:
         """The call of the client with `arguments`."""

@@ -17,6 +17,7 @@ from rootfs_kit.engines.container import image, script
 from rootfs_kit.engines.container.client import Client
 from rootfs_kit.engines.container.facts import Facts, facts_of, require_usable
 from rootfs_kit.engines.container.rootless import gain_rights, require_rights
+from rootfs_kit.engines.container.watch import watched
 from rootfs_kit.engines.host import lay_files
 from rootfs_kit.errors import BuildFailed, UsageError, WouldFailAnywhere
 from rootfs_kit.run import PROXIES, Output
@@ -55,6 +56,10 @@ class ContainerEngine:
     def name(self) -> str:
         return self.client.name
 
+    @property
+    def is_elsewhere(self) -> bool:
+        return self.client.is_elsewhere
+
     def require_ready(self, plan: Plan) -> None:
         """Raises HostLacks where no engine answers that will do, and UsageError for a plan that it cannot run."""
         require_usable(self.client, facts_of(self.client), self.runtime)
@@ -85,16 +90,13 @@ class ContainerEngine:
 
     @contextmanager
     def _container(self, tag: str, facts: Facts, bench: Workbench) -> Iterator[str]:
-        """A container that is created and not started yet; it is gone afterwards, with its volumes."""
+        """A container that is created and not started yet; it does not outlive the body, nor its volumes."""
         label = f"{LABEL}={label_of(bench.tree)}"
         self._clear(label)
         name = f"rootfs-kit-{secrets.token_hex(6)}"
-        try:
+        with watched(self.client, name):
             self.client.tell(*self._create(name, label, facts), tag, "/bin/sh", str(script.SCRIPT), seconds=600)
             yield name
-        finally:
-            # It is gone by itself as a rule (--rm); what is not there any more cannot be removed, and that is well.
-            self.client.ask("rm", "--force", "--volumes", name)
 
     def _clear(self, label: str) -> None:
         """Remove what an earlier build of the same target left: this build holds the target's lock."""

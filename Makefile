@@ -13,9 +13,9 @@ quickstart: $(VENV)/installed
 test: $(VENV)/installed
 	$(BIN)/python -m pytest
 
-# Under two minutes: no builds from Debian's archive, no boots, no kill tests.
+# Under two minutes on two processors: no builds, no boots, no kill tests, nothing that tries thousands of inputs.
 test-fast: $(VENV)/installed
-	$(BIN)/python -m pytest -m "not slow and not network"
+	$(BIN)/python -m pytest -m "not slow and not network" -n auto
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

@@ -7,12 +7,13 @@ and its leash.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from queue import Queue
-from threading import Event
+from threading import Event, Timer
 from typing import TYPE_CHECKING
 
 from rootfs_kit.backends import Command
@@ -57,19 +58,30 @@ def ask(command: Command, seconds: float) -> Answer:
 def _answer(running: sh.RunningCommand, seconds: float) -> Answer:
     import sh
 
+    too_late = Event()
+    # Not sh's own _timeout: its timer would keep this process alive where the wait is interrupted.
+    timer = Timer(seconds, _end, (running, too_late))
+    timer.daemon = True
+    timer.start()
     try:
         with let_through():
-            # Not sh's own _timeout: its timer would keep this process alive where the wait is interrupted.
-            running.wait(timeout=seconds)
-    except sh.TimeoutException:
-        kill(running)
-        return Answer(TIMED_OUT, b"", f"no answer within {seconds:g} s")
+            running.wait()
     except sh.SignalException as ended:
+        if too_late.is_set():
+            return Answer(TIMED_OUT, b"", f"no answer within {seconds:g} s")
         return Answer(int(ended.exit_code), bytes(ended.stdout), bytes(ended.stderr).decode(errors="replace"))
     except BaseException:
         kill(running)
         raise
+    finally:
+        timer.cancel()
     return Answer(int(running.exit_code), bytes(running.stdout), bytes(running.stderr).decode(errors="replace"))
+
+
+def _end(running: sh.RunningCommand, too_late: Event) -> None:
+    too_late.set()
+    with suppress(ProcessLookupError):
+        running.signal_group(signal.SIGKILL)
 
 
 class Conversation:

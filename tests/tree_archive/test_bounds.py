@@ -241,7 +241,7 @@ def test_reading_an_archive_keeps_few_files_open(tmp_path: Path) -> None:
         b"".join(header(b"%d" % number, size=1) + body_blocks(b"x") for number in range(200)) + END
     )
     code = (
-        "import sys\n"
+        "import resource, sys\n"
         "from rootfs_kit.tree import open_rootfs\n"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))\n"
         "tree = open_rootfs(sys.argv[1])\n"

@@ -18,9 +18,15 @@ from tests.support.surroundings import clean_environment
 FOREIGN, DEBIANS_NAME = ("x86_64", "amd64") if os.uname().machine == "aarch64" else ("aarch64", "arm64")
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["systemd", "agent-init"])
+GUESTS = [(release, agent_init) for release in ("bookworm", "trixie") for agent_init in (False, True)]
+
+
+@pytest.fixture(
+    scope="module", params=GUESTS, ids=lambda guest: f"{guest[0]}-{'agent-init' if guest[1] else 'systemd'}"
+)
 def guest(request: pytest.FixtureRequest) -> Path:
-    return debian_guest("trixie", request.param, FOREIGN)
+    release, agent_init = request.param
+    return debian_guest(release, agent_init, FOREIGN)
 
 
 @pytest.mark.slow

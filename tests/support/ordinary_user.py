@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import secrets
 import shutil
 import signal
 import subprocess
@@ -116,7 +117,7 @@ def ordinary_user() -> Iterator[OrdinaryUser]:
         pytest.skip(f"needs {', '.join(missing)} on PATH")
     place = Path(tempfile.mkdtemp(prefix="rootfs-kit-user-"))
     place.chmod(0o755)
-    name = f"rootfs-kit-{os.getpid()}"
+    name = f"rootfs-kit-{os.getpid()}-{secrets.token_hex(2)}"
     try:
         user = _make(name, place)
         _require_namespaces(user)

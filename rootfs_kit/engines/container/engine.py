@@ -97,6 +97,8 @@ class ContainerEngine:
         with watched(self.client, name):
             self.client.tell(*self._create(name, label, facts), tag, "/bin/sh", str(script.SCRIPT), seconds=600)
             yield name
+            # Podman goes on removing it (--rm) after the container has ended; this waits until it is gone.
+            self.client.ask("rm", "--force", "--volumes", name)
 
     def _clear(self, label: str) -> None:
         """Remove what an earlier build of the same target left: this build holds the target's lock."""

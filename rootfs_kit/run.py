@@ -58,6 +58,11 @@ class Log:
         self._file.write(line if line.endswith("\n") else f"{line}\n")
         self._file.flush()
 
+    def named(self) -> Path:
+        """Its path, for a message: what a message names has to be there when it is read."""
+        self.keep = True
+        return self.path
+
     def close(self) -> None:
         self._file.close()
 
@@ -103,12 +108,11 @@ def run(command: Command, monitor: Monitor, log: Log) -> None:
     program = Path(command.argv[0]).name
     if status == NOT_FOUND and shutil.which(command.argv[0], path=environment_of(command)["PATH"]) is None:
         raise HostLacks(f"starting {program}", "there is no such program on PATH", f"Install {program}.")
-    log.keep = True
     failure = WouldFailAnywhere if output.futile else BuildFailed
     raise failure(
         f"running {program}",
         f"it ended with {how_it_ended(status)}; {output.summary()}",
-        f"The whole output is in {log.path}.",
+        f"The whole output is in {log.named()}.",
     )
 
 

@@ -174,11 +174,10 @@ def pipe(producer: Command, consumer: Command, monitor: Monitor, log: Log) -> No
         statuses = _statuses(started)
     for command, listener, status in zip((consumer, producer), reversed(listeners), reversed(statuses), strict=True):
         if status != 0:
-            log.keep = True
             raise BuildFailed(
                 f"running {command.argv[0]}",
                 f"it ended with {how_it_ended(status)}; {listener.summary()}",
-                f"The whole output is in {log.path}.",
+                f"The whole output is in {log.named()}.",
             )
 
 

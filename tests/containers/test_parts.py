@@ -13,13 +13,16 @@ import pytest
 
 from rootfs_kit.backends import Command, Plan, Tool
 from rootfs_kit.distro_search import find_distro
+from rootfs_kit.engines import Workbench
 from rootfs_kit.engines.container import facts, script
 from rootfs_kit.engines.container.client import Client, client_at
-from rootfs_kit.engines.container.engine import confinement, place_for_the_tree
+from rootfs_kit.engines.container.engine import ContainerEngine, confinement, place_for_the_tree
 from rootfs_kit.engines.container.facts import Facts, require_usable
 from rootfs_kit.engines.container.image import based_on, recipe
-from rootfs_kit.errors import HostLacks, UsageError
+from rootfs_kit.errors import BuildFailed, HostLacks, UsageError
+from rootfs_kit.monitor import SilentMonitor
 from rootfs_kit.request import BuildRequest
+from rootfs_kit.run import Output, build_log
 
 DOCKER = Client("docker")
 GOOD = Facts((24, 0), "runc", 8 << 30, frozenset())
@@ -195,3 +198,14 @@ def test_a_client_that_answers_for_its_service_is_no_engine(tmp_path: Path, monk
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(HostLacks, match="Cannot connect"):
         facts.facts_of(DOCKER)
+
+
+@pytest.mark.parametrize(("said", "told"), [(None, "ended before its work did"), (f"{script.ENDED}7", "exit status 7")])
+def test_a_log_that_a_message_names_is_kept(tmp_path: Path, said: str | None, told: str):
+    monitor, plan = SilentMonitor(), _plan(Command(("tool",)))
+    with pytest.raises(BuildFailed, match=told) as caught, build_log(None, "test") as log:
+        bench = Workbench(tmp_path / "tree", tmp_path / "scratch", tmp_path / "cache", monitor, log)
+        ContainerEngine(DOCKER, None)._require_success(said, Output(plan.commands[0], monitor, log), plan, bench)
+    assert str(log.path) in caught.value.hint
+    assert log.path.is_file()
+    log.path.unlink()

@@ -135,7 +135,7 @@ class ContainerEngine:
             raise BuildFailed(
                 f"running {programs} with {self.name}",
                 f"the container ended before its work did; {output.summary()}",
-                f"The whole output is in {bench.log.path}. See whether `{self.client.program} info` answers.",
+                f"The whole output is in {bench.log.named()}. See whether `{self.client.program} info` answers.",
             )
         status = said.removeprefix(script.ENDED)
         if status != "0":
@@ -143,7 +143,7 @@ class ContainerEngine:
             raise failure(
                 f"running {programs} with {self.name}",
                 f"it ended with exit status {status}; {output.summary()}",
-                f"The whole output is in {bench.log.path}.",
+                f"The whole output is in {bench.log.named()}.",
             )
 
     def _sent(self, name: str) -> Command:

@@ -286,14 +286,21 @@ def _complaining(name: str) -> Iterator[None]:
 
 
 class _Measured:
-    """A stream that ends in CorruptElf once more was read than a sound file has to tell.
+    """A stream that ends in CorruptElf once more was read than a sound file has to tell, or at an impossible place.
 
     Names may overlap: a megabyte without a NUL, named ten thousand times, is ten gigabytes of text.
     """
 
     def __init__(self, stream: BinaryIO, name: str) -> None:
-        self.seek, self.tell, self._read, self._name = stream.seek, stream.tell, stream.read, name
+        self.tell, self._seek, self._read, self._name = stream.tell, stream.seek, stream.read, name
         self._left = MOST_READ
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Raises CorruptElf for a place that no file has; lseek(2) says EINVAL of those beyond a filesystem's limit."""
+        try:
+            return self._seek(offset, whence)
+        except (OSError, OverflowError, ValueError) as error:
+            raise corrupt(self._name, f"its parts refer to byte {offset}, far outside of it") from error
 
     def read(self, size: int = -1) -> bytes:
         content = self._read(min(size, MOST_READ) if size >= 0 else MOST_READ)

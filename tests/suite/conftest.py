@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+# pytest writes its summary wider under CI (_pytest/compat.py, running_on_ci).
+OF_THIS_RUN = ("PYTEST", "PYTHON", "GITHUB", "CI", "BUILD_NUMBER")
 NO_CACHES = shutil.ignore_patterns("__pycache__")
 
 
@@ -49,8 +51,8 @@ def write_metadata(site: Path, project: dict) -> None:
 
 
 def environment(*paths: Path, **variables: str) -> dict[str, str]:
-    """Nothing of this run's own pytest, and the installation in front of everything."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "PYTHON", "GITHUB"))}
+    """Nothing of this run's own pytest or of the CI around it, and the installation in front of everything."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(OF_THIS_RUN)}
     return kept | {"PYTHONPATH": os.pathsep.join(map(str, paths)), "COLUMNS": "120", **variables}
 
 

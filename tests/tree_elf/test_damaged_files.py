@@ -97,6 +97,18 @@ def test_the_magic_alone_makes_no_elf_file(rest: bytes) -> None:
     answers(b"\x7fELF" + rest)
 
 
+@pytest.mark.parametrize("byte", [0x69, 0xFF])
+def test_names_beyond_the_end_of_every_filesystem_are_told(tmp_path: Path, byte: int) -> None:
+    """Found by the fuzzers: lseek(2) fails on a file there, as it does not on bytes in memory."""
+    content = bytearray(sound_file())
+    elf = ElfFile(bytes(content))
+    names = next(number for number, section in enumerate(elf.sections) if section.name == b".dynstr")
+    content[elf.header.sections.offset + names * 64 + 31] = byte
+    (tmp_path / "libanswer.so.1").write_bytes(content)
+    with pytest.raises(CorruptElf, match="libanswer"):
+        _ = ElfFile(tmp_path / "libanswer.so.1").needed
+
+
 def test_an_absurd_number_of_sections_costs_no_memory() -> None:
     """With 0 in e_shnum the count stands in the first section's size, which may say anything."""
     content = bytearray(sound_file())

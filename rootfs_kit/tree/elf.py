@@ -1,23 +1,23 @@
 """What one ELF file says of itself: the machine it is for, its loader, the libraries and symbol versions it needs.
 
-Whether a rootfs satisfies those needs is elf_closure.py's question. The headers are read with elf_layout.py;
-pyelftools, which takes a tenth of a second to import, only when somebody asks for the dynamic section.
+Whether a rootfs satisfies those needs is elf_closure.py's question. The headers are read with elf_layout.py, and
+elf_dynamic.py, which takes the layouts of pyelftools, is only imported when somebody asks for the dynamic section.
 """
 
 from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from functools import cached_property, partial
-from itertools import islice
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO
 
-from rootfs_kit.errors import CouldNotLook
 from rootfs_kit.tree.elf_layout import (
     MAGIC,
+    PT_DYNAMIC,
+    PT_GNU_STACK,
+    PT_INTERP,
+    PT_LOAD,
     CorruptElf,
     ElfType,
     NotElf,
@@ -32,6 +32,7 @@ from rootfs_kit.tree.elf_layout import (
 )
 
 if TYPE_CHECKING:
+    from rootfs_kit.tree.elf_dynamic import Dynamic
     from rootfs_kit.tree.tree import RootfsTree
 
 __all__ = ["MAGIC", "CorruptElf", "ElfFile", "ElfType", "NotElf", "machine_name", "read_elf"]
@@ -41,21 +42,11 @@ Source = bytes | str | os.PathLike[str] | Callable[[], BinaryIO]
 # One read that holds the header, the program headers and the interpreter's name of every program that a linker makes.
 HEAD_SIZE = 4096
 CHUNK = 1 << 20
-# Far above what any library has; a damaged count must not keep the reader busy for hours.
-MOST_ENTRIES = 10_000
-MOST_DIRECTORIES = 1000
-SMALLEST_TAG = 8
 PATH_MAX = 4096
 """limits.h; the kernel refuses a longer name of a loader (fs/binfmt_elf.c)."""
-MOST_READ = 64 << 20
-LEAST_READ = 64
-"""Bytes: what one file may have read of it in all, and what each reading counts for at least."""
 
-PT_LOAD, PT_DYNAMIC, PT_INTERP, PT_GNU_STACK = 1, 2, 3, 0x6474E551
 PF_X = 1
-SHT_SYMTAB, SHT_DYNAMIC, SHT_GNU_VERDEF, SHT_GNU_VERNEED = 2, 6, 0x6FFFFFFD, 0x6FFFFFFE
-DF_1_PIE = 0x08000000
-VER_FLG_BASE, VER_FLG_WEAK = 1, 2
+SHT_SYMTAB = 2
 # UPX writes its l_info right behind the program headers: a checksum of four bytes, then this.
 UPX_MAGIC = b"UPX!"
 UPX_INFO_SIZE = 12
@@ -90,23 +81,6 @@ MACHINES: Mapping[tuple[int, int, str], str] = {
 def machine_name(number: int, bits: int, order: str) -> str:
     """The kernel's name of a machine, or "machine 183 (32-bit)" for one that has none here."""
     return MACHINES.get((number, bits, order), f"machine {number} ({bits}-bit)")
-
-
-@dataclass(frozen=True)
-class Dynamic:
-    """The dynamic section, and the symbol versions that belong to it.
-
-    `versions_needed` maps a library's name to the versions that must be there; weak ones are left out, as the
-    loader starts a program without them. `versions_offered` is empty for a library without versions.
-    """
-
-    needed: tuple[str, ...] = ()
-    soname: str | None = None
-    rpath: tuple[str, ...] = ()
-    runpath: tuple[str, ...] = ()
-    is_program: bool = False
-    versions_needed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    versions_offered: frozenset[str] = frozenset()
 
 
 class ElfFile:
@@ -225,13 +199,11 @@ class ElfFile:
 
     @cached_property
     def dynamic(self) -> Dynamic:
-        """What pyelftools reads of the dynamic section; an empty one for a file without it."""
-        segment = self._segment(PT_DYNAMIC)
-        if segment is None:
-            return Dynamic()
-        sections = self.sections
-        with self._open() as stream, _complaining(self.name):
-            return _read_dynamic(cast("BinaryIO", _Measured(stream, self.name)), segment, sections)
+        """What the dynamic section says; an empty one for a file without it."""
+        from rootfs_kit.tree.elf_dynamic import read_dynamic
+
+        with self._open() as stream:
+            return read_dynamic(self.header, self.segments, reader_of(stream))
 
     def strings_contain(self, needle: bytes) -> bool:
         """Whether the file holds these bytes anywhere; read in pieces of one MiB."""
@@ -268,105 +240,3 @@ def _opener(source: Source) -> Callable[[], BinaryIO]:
 
 def _name_of(source: Source) -> str:
     return os.fspath(source) if isinstance(source, str | os.PathLike) else "(unnamed)"
-
-
-@contextmanager
-def _complaining(name: str) -> Iterator[None]:
-    """Turn whatever pyelftools raises into one error.
-
-    On a damaged file that may be an ELFError, an error of its parser, or any error of Python's; all of them mean
-    that the file contradicts itself.
-    """
-    try:
-        yield
-    except (CouldNotLook, OSError):
-        raise
-    except Exception as error:
-        raise corrupt(name, f"its dynamic section makes no sense ({type(error).__name__}: {error})") from error
-
-
-class _Measured:
-    """A stream that ends in CorruptElf once more was read than a sound file has to tell, or at an impossible place.
-
-    Names may overlap: a megabyte without a NUL, named ten thousand times, is ten gigabytes of text.
-    """
-
-    def __init__(self, stream: BinaryIO, name: str) -> None:
-        self.tell, self._seek, self._read, self._name = stream.tell, stream.seek, stream.read, name
-        self._left = MOST_READ
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Raises CorruptElf for a place that no file has; lseek(2) says EINVAL of those beyond a filesystem's limit."""
-        try:
-            return self._seek(offset, whence)
-        except (OSError, OverflowError, ValueError) as error:
-            raise corrupt(self._name, f"its parts refer to byte {offset}, far outside of it") from error
-
-    def read(self, size: int = -1) -> bytes:
-        content = self._read(min(size, MOST_READ) if size >= 0 else MOST_READ)
-        self._left -= max(len(content), LEAST_READ)
-        if self._left < 0:
-            raise corrupt(self._name, "its parts refer to each other without end")
-        return content
-
-
-def _read_dynamic(stream: BinaryIO, segment: Segment, sections: tuple[Section, ...]) -> Dynamic:
-    """Ask pyelftools for the few sections that matter by their numbers: its own search builds every section."""
-    from elftools.elf.elffile import ELFFile
-
-    elf: Any = ELFFile(stream)
-    numbers = {section.type: number for number, section in enumerate(sections)}
-    number = numbers.get(SHT_DYNAMIC)
-    is_found = number is not None and sections[number].offset == segment.offset
-    table = elf.get_section(number) if is_found else next(elf.iter_segments("PT_DYNAMIC"))
-    tags = list(islice(table.iter_tags(), min(segment.size // SMALLEST_TAG, MOST_ENTRIES)))
-
-    def texts(tag: str, attribute: str) -> tuple[str, ...]:
-        return tuple(_as_path(getattr(one, attribute)) for one in tags if one.entry.d_tag == tag)
-
-    flags = next((one.entry.d_val for one in tags if one.entry.d_tag == "DT_FLAGS_1"), 0)
-    return Dynamic(
-        needed=texts("DT_NEEDED", "needed"),
-        soname=next(iter(texts("DT_SONAME", "soname")), None),
-        rpath=_directories(texts("DT_RPATH", "rpath")),
-        runpath=_directories(texts("DT_RUNPATH", "runpath")),
-        is_program=bool(flags & DF_1_PIE),
-        versions_needed=_versions_needed(elf, numbers.get(SHT_GNU_VERNEED)),
-        versions_offered=_versions_offered(elf, numbers.get(SHT_GNU_VERDEF)),
-    )
-
-
-def _directories(lists: tuple[str, ...]) -> tuple[str, ...]:
-    found = tuple(part for text in lists for part in text.split(":", MOST_DIRECTORIES) if part)
-    if len(found) > MOST_DIRECTORIES:
-        raise ValueError(f"more than {MOST_DIRECTORIES} directories to search")
-    return found
-
-
-def _versions_needed(elf: Any, number: int | None) -> Mapping[str, tuple[str, ...]]:
-    return {
-        _as_path(library.name): tuple(one.name for one in versions if not one.entry.vna_flags & VER_FLG_WEAK)
-        for library, versions in _version_entries(elf, number)
-    }
-
-
-def _versions_offered(elf: Any, number: int | None) -> frozenset[str]:
-    return frozenset(
-        names[0].name
-        for version, names in _version_entries(elf, number)
-        if names and not version.entry.vd_flags & VER_FLG_BASE
-    )
-
-
-def _version_entries(elf: Any, number: int | None) -> Iterator[tuple[Any, list[Any]]]:
-    if number is None:
-        return
-    left = MOST_ENTRIES
-    for entry, auxiliaries in islice(elf.get_section(number).iter_versions(), MOST_ENTRIES):
-        details = list(islice(auxiliaries, left))
-        left -= len(details)
-        yield entry, details
-
-
-def _as_path(text: str | bytes) -> str:
-    return os.fsdecode(text) if isinstance(text, bytes) else text

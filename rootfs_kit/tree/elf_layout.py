@@ -1,7 +1,7 @@
 """The outer layout of an ELF file, read with `struct`: header, program headers, section headers.
 
 Enough to answer which machine a file is for, or to find one section, at a hundredth of what a whole ELF library
-costs: a rootfs holds thousands of these files. What stands inside the dynamic section is elf.py's business.
+costs: a rootfs holds thousands of these files. What stands inside the dynamic section is elf_dynamic.py's business.
 Layouts and numbers are those of elf(5) and the System V ABI.
 """
 
@@ -21,7 +21,7 @@ IDENTITY_SIZE = 16
 LARGEST_HEADER = 64
 SECTION_COUNT_ELSEWHERE = 0
 NAMES_INDEX_ELSEWHERE = 0xFFFF
-NO_BITS = 8
+PT_LOAD, PT_DYNAMIC, PT_INTERP, PT_GNU_STACK = 1, 2, 3, 0x6474E551
 # A table of headers, a table of names: those of the largest kernels have some megabytes.
 LARGEST_PART = 64 << 20
 
@@ -69,11 +69,15 @@ class ElfHeader:
 
 
 class Segment(NamedTuple):
-    """One program header: what the kernel or the dynamic loader maps or reads. Offset and size in bytes."""
+    """One program header: what the kernel or the dynamic loader maps or reads.
+
+    Offset, and size in the file, in bytes.
+    """
 
     type: int
     flags: int
     offset: int
+    address: int
     size: int
 
 
@@ -133,8 +137,8 @@ def read_segments(header: ElfHeader, read_at: ReadAt) -> tuple[Segment, ...]:
     layout = struct.Struct(header.order + ("IIQQQQQQ" if header.bits == 64 else "IIIIIIII"))
     rows = _rows(header, header.segments, layout, read_at)
     if header.bits == 64:
-        return tuple(Segment(row[0], row[1], row[2], row[5]) for row in rows)
-    return tuple(Segment(row[0], row[6], row[1], row[4]) for row in rows)
+        return tuple(Segment(row[0], row[1], row[2], row[3], row[5]) for row in rows)
+    return tuple(Segment(row[0], row[6], row[1], row[2], row[4]) for row in rows)
 
 
 def read_sections(header: ElfHeader, read_at: ReadAt) -> tuple[Section, ...]:

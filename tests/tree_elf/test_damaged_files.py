@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import tracemalloc
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from rootfs_kit.errors import CouldNotLook
 from rootfs_kit.tree.elf import CorruptElf, ElfFile, NotElf
+from rootfs_kit.tree.elf_layout import PT_DYNAMIC
 from tests.support.requirements import needs_program
 from tests.tree_elf.workshop import EDITED_BY_HAND, LIBRARY_THAT_USES_LIBC, compile_c
 
@@ -97,13 +99,28 @@ def test_the_magic_alone_makes_no_elf_file(rest: bytes) -> None:
     answers(b"\x7fELF" + rest)
 
 
+def of_the_segment(content: bytes) -> int:
+    """Where the highest byte of the dynamic section's offset stands in its program header."""
+    header = ElfFile(content).header.segments.offset
+    number = next(number for number, segment in enumerate(ElfFile(content).segments) if segment.type == PT_DYNAMIC)
+    return header + 56 * number + 15
+
+
+def of_the_names(content: bytes) -> int:
+    """Where the highest byte of the address in DT_STRTAB stands."""
+    segment = next(segment for segment in ElfFile(content).segments if segment.type == PT_DYNAMIC)
+    tags = range(segment.offset, segment.offset + segment.size, 16)
+    return next(place for place in tags if content[place : place + 8] == b"\5" + bytes(7)) + 15
+
+
+@pytest.mark.parametrize("place", [of_the_segment, of_the_names])
 @pytest.mark.parametrize("byte", [0x69, 0xFF])
-def test_names_beyond_the_end_of_every_filesystem_are_told(tmp_path: Path, byte: int) -> None:
+def test_parts_beyond_the_end_of_every_filesystem_are_told(
+    tmp_path: Path, place: Callable[[bytes], int], byte: int
+) -> None:
     """Found by the fuzzers: lseek(2) fails on a file there, as it does not on bytes in memory."""
     content = bytearray(sound_file())
-    elf = ElfFile(bytes(content))
-    names = next(number for number, section in enumerate(elf.sections) if section.name == b".dynstr")
-    content[elf.header.sections.offset + names * 64 + 31] = byte
+    content[place(bytes(content))] = byte
     (tmp_path / "libanswer.so.1").write_bytes(content)
     with pytest.raises(CorruptElf, match="libanswer"):
         _ = ElfFile(tmp_path / "libanswer.so.1").needed

@@ -205,6 +205,48 @@ def test_pyelftools_and_the_fast_headers_agree_on_the_hosts_own_files(dynamic: P
         assert [(one.offset, one.size, one.flags) for one in ours.segments] == segments
 
 
+def test_pyelftools_own_reading_of_the_hosts_libraries_is_ours(library: Path) -> None:
+    """Ours goes by the addresses that are mapped, theirs by the sections."""
+    beside = {path.resolve() for place in ("/lib", "/usr/lib") for path in Path(place).glob("*-linux-*/lib*.so.*")}
+    versioned = 0
+    for path in [library, *sorted(beside)[:150]]:
+        theirs, ours = _by_pyelftools(path), ElfFile(path)
+        assert (ours.needed, ours.soname, ours.runpath) == theirs[:3], path
+        assert (dict(ours.symbol_versions_needed), set(ours.symbol_versions_offered)) == theirs[3:], path
+        versioned += bool(ours.symbol_versions_needed)
+    assert versioned > 0
+
+
+def _by_pyelftools(path: Path) -> tuple[tuple[str, ...], str | None, tuple[str, ...], dict[str, object], set[str]]:
+    from elftools.elf.elffile import ELFFile
+
+    with path.open("rb") as stream:
+        elf = ELFFile(stream)
+        tags = list(elf.get_section_by_name(".dynamic").iter_tags())
+        needs, offers = (elf.get_section_by_name(name) for name in (".gnu.version_r", ".gnu.version_d"))
+        needed = {
+            library.name: tuple(one.name for one in versions if not one["vna_flags"] & 2)
+            for library, versions in (needs.iter_versions() if needs else ())
+        }
+        offered = {
+            next(iter(names)).name
+            for version, names in (offers.iter_versions() if offers else ())
+            if not version["vd_flags"] & 1
+        }
+        soname = next((tag.soname for tag in tags if tag.entry.d_tag == "DT_SONAME"), None)
+        runpath = tuple(tag.runpath for tag in tags if tag.entry.d_tag == "DT_RUNPATH")
+        return tuple(tag.needed for tag in tags if tag.entry.d_tag == "DT_NEEDED"), soname, runpath, needed, offered
+
+
+@EDITED_BY_HAND
+def test_a_library_without_section_headers_says_the_same(library: Path) -> None:
+    """The loader needs none, and some builds remove them (sstrip)."""
+    content = bytearray(library.read_bytes())
+    content[40:48], content[58:64] = bytes(8), bytes(6)
+    stripped = ElfFile(bytes(content))
+    assert stripped.sections == () and stripped.dynamic == ElfFile(library).dynamic
+
+
 def test_a_thousand_files_are_identified_in_the_blink_of_an_eye(dynamic: Path) -> None:
     start = time.perf_counter()
     machines = {(elf := ElfFile(dynamic)).machine + str(elf.elf_class) for _ in range(1000)}

@@ -12,9 +12,11 @@ from typing import BinaryIO
 from rootfs_kit.errors import CouldNotLook, NotARegularFile, UsageError
 from rootfs_kit.tree.entry import Entry, Kind
 from rootfs_kit.tree.index import Index, Row
+from rootfs_kit.tree.listing import Listing
 from rootfs_kit.tree.openat import open_in_root
 from rootfs_kit.tree.paths import basename, parent, shown
 from rootfs_kit.tree.scan import scan_directory
+from rootfs_kit.tree.tree import Lookup
 
 READ_HINT = "Run as a user who may read it (or as root), or judge a tar of the tree."
 OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -41,6 +43,9 @@ class DirectorySource:
     def __del__(self) -> None:
         if hasattr(self, "_root"):
             os.close(self._root)
+
+    def lookup(self) -> Lookup:
+        return self.scan() if self._owed else Listing(self._root)
 
     def scan(self) -> Index:
         """Every entry below the root. What cannot be entered is noted; what vanishes meanwhile was never there."""

@@ -43,8 +43,8 @@ class Index:
         self.root = root
         self.directories: dict[str, dict[str, Row]] = {"/": {}}
         self.unreadable: dict[str, str] = {}
-        self._kept: tuple[Entry, ...] | None = None
         self.lost: dict[str, str] = {}
+        self._kept: tuple[Entry, ...] | None = None
 
     def root_entry(self) -> Entry:
         return entry_of("/", self.root)
@@ -59,6 +59,12 @@ class Index:
         if path not in self.directories:
             return None
         return self.root_entry() if path == "/" else self.look(parent(path), basename(path))
+
+    def why_unread(self, path: str) -> str | None:
+        return self.unreadable.get(path)
+
+    def why_lost(self, path: str) -> str | None:
+        return self.lost.get(path)
 
     def names(self, directory: str) -> list[str]:
         return sorted(self.directories.get(directory, ()))

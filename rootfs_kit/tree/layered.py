@@ -28,6 +28,9 @@ class LayeredSource:
     def unreadable_hint(self) -> str:
         return self._upper.unreadable_hint
 
+    def lookup(self) -> Index:
+        return self.scan()
+
     def scan(self) -> Index:
         """Both indexes as one. A directory of `upper` gives its mode and owner to that of the base."""
         base, upper = self._base.scan(), self._upper.scan()

@@ -81,11 +81,14 @@ class _Scan:
                 self.index.unreadable[path] = "paths of this length are too many to keep"
                 continue
             try:
-                self.index.directories[path] = self._rows_in(path, self._enter(path))
+                rows = rows_in(self._enter(path), path, self.index.unreadable, self._modes)
             except FileNotFoundError:
                 continue
             except OSError as error:
                 self.index.unreadable[path] = error.strerror or str(error)
+                continue
+            self.index.directories[path] = rows
+            self._waiting += [join(path, name) for name, row in rows.items() if stat.S_ISDIR(row[0])]
 
     def close(self) -> None:
         for level in self._levels:
@@ -120,22 +123,22 @@ class _Scan:
             level.descriptor = open_in_root(self._root, path, DIRECTORY)
         return level.descriptor
 
-    def _rows_in(self, path: str, descriptor: int) -> dict[str, Row]:
-        rows: dict[str, Row] = {}
-        with os.scandir(descriptor) as listing:
-            for found in listing:
-                try:
-                    status = found.stat(follow_symlinks=False)
-                    target = os.readlink(found.name, dir_fd=descriptor) if found.is_symlink() else None
-                except FileNotFoundError:
-                    continue
-                except OSError as error:
-                    self.index.unreadable[join(path, found.name)] = error.strerror or str(error)
-                    continue
-                rows[found.name] = row_of(status, target, self._modes)
-                if stat.S_ISDIR(status.st_mode):
-                    self._waiting.append(join(path, found.name))
-        return rows
+
+def rows_in(descriptor: int, path: str, unreadable: dict[str, str], modes: dict[int, int]) -> dict[str, Row]:
+    """What is in one open directory; `unreadable` gains what cannot be looked at. Raises OSError."""
+    rows: dict[str, Row] = {}
+    with os.scandir(descriptor) as listing:
+        for found in listing:
+            try:
+                status = found.stat(follow_symlinks=False)
+                target = os.readlink(found.name, dir_fd=descriptor) if found.is_symlink() else None
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                unreadable[join(path, found.name)] = error.strerror or str(error)
+                continue
+            rows[found.name] = row_of(status, target, modes)
+    return rows
 
 
 def row_of(status: os.stat_result, target: str | None, modes: dict[int, int] | None = None) -> Row:

@@ -59,6 +59,27 @@ class Unreadable(NamedTuple):
     reason: str
 
 
+class Lookup(Protocol):
+    """Answers about single paths, each spelt without links. `Index` is one that knows the whole tree."""
+
+    def root_entry(self) -> Entry: ...
+
+    def look(self, directory: str, name: str) -> Entry | None:
+        """The entry `name` of a directory."""
+
+    def directory(self, path: str) -> Entry | None:
+        """The directory at exactly `path`, where that is known to be one."""
+
+    def names(self, directory: str) -> list[str]:
+        """In order; none where it is no directory, or one that cannot be read."""
+
+    def why_unread(self, path: str) -> str | None:
+        """The kernel's reason, of a path that was looked for; None where it could be looked at."""
+
+    def why_lost(self, path: str) -> str | None:
+        """Why an entry that the archive has for `path` will not be in the tree; None where there is none."""
+
+
 class Source(Protocol):
     """What a rootfs is recorded in."""
 
@@ -67,6 +88,8 @@ class Source(Protocol):
 
     @property
     def unreadable_hint(self) -> str: ...
+
+    def lookup(self) -> Lookup: ...
 
     def scan(self) -> Index: ...
 
@@ -81,6 +104,7 @@ class RootfsTree:
     def __init__(self, name: str, source: Source) -> None:
         self.name = name
         self._source = source
+        self._known: Lookup | None = None
         self._resolutions: dict[str, Resolution] = {}
 
     @property
@@ -89,7 +113,15 @@ class RootfsTree:
 
     @cached_property
     def _index(self) -> Index:
-        return self._source.scan()
+        """The whole tree; from then on it answers about single paths too."""
+        self._known = index = self._source.scan()
+        return index
+
+    @property
+    def _lookup(self) -> Lookup:
+        if self._known is None:
+            self._known = self._source.lookup()
+        return self._known
 
     @property
     def unreadable_hint(self) -> str:
@@ -98,7 +130,7 @@ class RootfsTree:
 
     def why_lost(self, path: str) -> str | None:
         """Why an entry that the archive has for `path` will not be in the tree; None where there is none."""
-        return self._index.lost.get(normalise(path))
+        return self._lookup.why_lost(normalise(path))
 
     @property
     def unreadable(self) -> tuple[Unreadable, ...]:
@@ -124,19 +156,20 @@ class RootfsTree:
     def _follow(self, path: str) -> Resolution:
         """From the directory that holds it, where `path` names that without links: deep paths are long ways."""
         above, _, name = path.rpartition("/")
-        start = self._index.directory(above) if above else None
-        return resolve(path, self._look, self._index.root_entry(), start, name)
+        start = self._lookup.directory(above) if above else None
+        return resolve(path, self._look, self._lookup.root_entry(), start, name)
 
     def _look(self, directory: str, name: str) -> Entry | None:
-        entry = self._index.look(directory, name)
-        if entry is None and self._index.unreadable:
-            self._refuse_to_guess(directory, name)
+        entry = self._lookup.look(directory, name)
+        if entry is None:
+            self._refuse_to_guess(directory)
+            self._refuse_to_guess(f"{directory.rstrip('/')}/{name}")
         return entry
 
-    def _refuse_to_guess(self, directory: str, name: str) -> None:
-        for path in (directory, f"{directory.rstrip('/')}/{name}"):
-            if path in self._index.unreadable:
-                raise CouldNotLook(f"looking into {shown(path)}", self._index.unreadable[path], self.unreadable_hint)
+    def _refuse_to_guess(self, path: str) -> None:
+        why = self._lookup.why_unread(path)
+        if why is not None:
+            raise CouldNotLook(f"looking into {shown(path)}", why, self.unreadable_hint)
 
     def lstat(self, path: str) -> Entry | None:
         """What is at `path`; a link at its end is not followed. None where nothing is. Raises CouldNotLook."""
@@ -162,9 +195,10 @@ class RootfsTree:
         directory = self.resolve(path).entry
         if directory is None or not directory.is_directory:
             return []
-        if directory.path in self._index.unreadable:
-            self._refuse_to_guess(directory.path, "")
-        return self._index.names(directory.path)
+        names = self._lookup.names(directory.path)
+        if not names:
+            self._refuse_to_guess(directory.path)
+        return names
 
     def walk(self, path: str = "/", *kinds: Kind) -> Iterator[Entry]:
         """What is at `path`, and all below it, or only what is of `kinds`. Nothing where nothing is.

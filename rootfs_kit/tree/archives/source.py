@@ -29,6 +29,9 @@ class ArchiveSource:
         self._xattrs = growth.xattrs
         self._media = media
 
+    def lookup(self) -> Index:
+        return self._index
+
     def scan(self) -> Index:
         return self._index
 

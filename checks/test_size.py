@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rootfs_kit.suite.check import ERROR, FULL, INFO, Finding, check, report, require
 from rootfs_kit.suite.expectation import Expectation
-from rootfs_kit.suite.weigh import MIB, heaviest, total_size
+from rootfs_kit.suite.survey import MIB, heaviest, total_size
 from rootfs_kit.tree import RootfsTree
 
 STEP = 128 * MIB

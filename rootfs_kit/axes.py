@@ -1,4 +1,4 @@
-"""The two axes that every rule of a guest rootfs depends on: who starts the agent, and what the tree holds."""
+"""What every rule of a guest rootfs depends on: who starts the agent, what the tree holds, what the guest can do."""
 
 from __future__ import annotations
 
@@ -17,3 +17,7 @@ class Content(StrEnum):
 
     FULL = "full"
     OVERLAY = "overlay"
+
+
+FEATURES = ("confidential", "modules", "policy", "seccomp", "selinux")
+"""What a guest may be asked to be able to do; a distribution may need packages for each."""

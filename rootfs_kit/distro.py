@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rootfs_kit.axes import InitMode
 from rootfs_kit.errors import UsageError
@@ -24,16 +24,14 @@ KATA_MACHINES = ("aarch64", "ppc64le", "riscv64", "s390x", "x86_64")
 BUILT_IN = "built in"
 
 
-@dataclass(frozen=True)
-class Repository:
+class Repository(NamedTuple):
     """One repository of a mirror. `path` is relative to it, with `{release}`, `{version}` and `{arch}` in it."""
 
     name: str
     path: str
 
 
-@dataclass(frozen=True)
-class SigningKey:
+class SigningKey(NamedTuple):
     """A public key that packages or indexes are signed with, and the fingerprint that it must have.
 
     The fingerprint is the OpenPGP one, or for other keys the SHA-256 digest of the file; both in hexadecimal.
@@ -45,8 +43,7 @@ class SigningKey:
     releases: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Builder:
+class Builder(NamedTuple):
     """The container image that has the package manager: a base `image`, with placeholders as in Repository, and more.
 
     `install` is the shell command that installs `packages` there, with `{packages}` in it.
@@ -57,8 +54,7 @@ class Builder:
     packages: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Release:
+class Release(NamedTuple):
     """One release of a distribution. `name` is what its archive calls it, `version` its number, if it has one.
 
     `repositories` and `ids`, where there are any, take the place of the distribution's; `packages` are those that
@@ -101,7 +97,7 @@ class Release:
 
 @dataclass(frozen=True)
 class PackageRules:
-    """Which packages a guest needs: always, per init mode, and per feature (a name of `request.FEATURES`)."""
+    """Which packages a guest needs: always, per init mode, and per feature (a name of `axes.FEATURES`)."""
 
     base: tuple[str, ...]
     init: Mapping[InitMode, tuple[str, ...]] = field(default_factory=dict)

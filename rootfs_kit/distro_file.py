@@ -12,11 +12,10 @@ from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 
-from rootfs_kit.axes import InitMode
+from rootfs_kit.axes import FEATURES, InitMode
 from rootfs_kit.distro import BUILT_IN, Builder, Distro, PackageRules, Release, Repository, SigningKey
 from rootfs_kit.distro_extends import whole_table
 from rootfs_kit.errors import UsageError
-from rootfs_kit.request import FEATURES
 from rootfs_kit.toml import Table
 
 DESCRIPTION = "distro.toml"

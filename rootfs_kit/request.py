@@ -10,15 +10,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from rootfs_kit.axes import InitMode
+from rootfs_kit.axes import FEATURES, InitMode
 
 DEFAULT_AGENT_NAME = "kata-agent"
 PROBE_AGENT = "probe"
 AUTO_ENGINE = "auto"
 STANDARD_OUTPUT = Path("-")
-
-# What a guest may be asked to be able to do; a distribution may need packages for each.
-FEATURES = ("confidential", "modules", "policy", "seccomp", "selinux")
 
 
 class Format(StrEnum):

@@ -12,7 +12,7 @@ from typing import Any
 from rootfs_kit.axes import Content, InitMode
 from rootfs_kit.manifest import Written
 from rootfs_kit.request import BuildRequest
-from rootfs_kit.suite.weigh import total_size
+from rootfs_kit.suite.survey import total_size
 from rootfs_kit.tree import RootfsTree
 
 MIB = 1024 * 1024

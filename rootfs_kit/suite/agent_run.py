@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 import re
 import sys
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from rootfs_kit.errors import CouldNotLook
 from rootfs_kit.suite.confined import NOT_CONFINED, TIME_IS_OVER
@@ -24,8 +24,7 @@ ANSWER = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class AgentAnswer:
+class AgentAnswer(NamedTuple):
     """What `kata-agent --version` came to. `version` is None where that is not how it answers."""
 
     status: int

@@ -7,10 +7,9 @@ Nothing here judges: a tree without an agent is an answer, not a failure.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from rootfs_kit.errors import CouldNotLook
 from rootfs_kit.tree import RootfsFile, RootfsTree
@@ -42,8 +41,7 @@ INIT_PROGRAMS = {
 }
 
 
-@dataclass(frozen=True)
-class Manifest:
+class Manifest(NamedTuple):
     """What rootfs-kit wrote about a tree when it built it; empty for everybody else's.
 
     `source_date_epoch` is in seconds since 1970, None for a build that was given none.

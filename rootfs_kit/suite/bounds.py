@@ -5,8 +5,7 @@ How versions compare, and what a bound means, is the package format's business (
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rootfs_kit.errors import CouldNotLook
 
@@ -16,8 +15,7 @@ if TYPE_CHECKING:
 OPERATORS = tuple("<=>!")
 
 
-@dataclass(frozen=True)
-class Bounds:
+class Bounds(NamedTuple):
     """Bounds that must all hold; an empty text is no bound."""
 
     text: str = ""

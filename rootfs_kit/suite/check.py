@@ -8,10 +8,9 @@ it into a report) is the plugin's business.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import pytest
 
@@ -42,8 +41,7 @@ SYSTEMD = frozenset({InitMode.SYSTEMD})
 AGENT_INIT = frozenset({InitMode.AGENT})
 
 
-@dataclass(frozen=True)
-class CheckInfo:
+class CheckInfo(NamedTuple):
     """What a check says about itself.
 
     It applies to a tree whose content kind is in `content`, whose init mode is in `init` and which has all of
@@ -78,8 +76,7 @@ def check(
     return pytest.mark.rootfs_check(info, id=id, severity=str(severity))
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """One thing that is wrong, written for the person who broke it.
 
     `path` is the guest path at fault, `found` what is there, `expected` what the guest needs, `at_boot` what would
@@ -148,7 +145,7 @@ def _counted(remaining: Iterable[Finding]) -> list[Finding]:
     if last is None:
         return []
     severity = severities.pop() if len(severities) == 1 else Severity.ERROR
-    return [replace(last, path="/", found=f"{count} more of the same kind", severity=severity)]
+    return [last._replace(path="/", found=f"{count} more of the same kind", severity=severity)]
 
 
 def require(

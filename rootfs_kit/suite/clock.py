@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from rootfs_kit.tree import RootfsTree
 
@@ -14,8 +14,7 @@ NETWORK_SOURCES = frozenset({"server", "pool", "peer"})
 MOST_INCLUDES = 100
 
 
-@dataclass(frozen=True)
-class Directive:
+class Directive(NamedTuple):
     """One line of the configuration: `directive` in lower case, as chronyd compares it, and what follows it."""
 
     path: str
@@ -23,8 +22,7 @@ class Directive:
     value: str
 
 
-@dataclass(frozen=True)
-class ChronyConfiguration:
+class ChronyConfiguration(NamedTuple):
     """All directives that are in force, in the order in which chronyd reads them."""
 
     path: str

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from rootfs_kit.suite.anatomy import INIT, find_agent
 from rootfs_kit.suite.detect import decide_profile
 from rootfs_kit.suite.profile import Profile, ProfileRequest
-from rootfs_kit.suite.weigh import MIB, total_size
+from rootfs_kit.suite.survey import MIB, total_size
 from rootfs_kit.tree import RootfsTree
 from rootfs_kit.tree.machines import rootfs_machine
 from rootfs_kit.tree.packages import PackageSet

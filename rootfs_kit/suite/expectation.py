@@ -6,15 +6,14 @@ The values only; `expectation_file.py` reads them from TOML, and the checks comp
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from fnmatch import fnmatchcase
+from typing import NamedTuple
 
 from rootfs_kit.suite.bounds import ANY_VERSION, Bounds
 
 
-@dataclass(frozen=True)
-class ExpectedPackage:
+class ExpectedPackage(NamedTuple):
     """A package that must be there within `bounds`, or must be absent."""
 
     name: str
@@ -22,8 +21,7 @@ class ExpectedPackage:
     absent: bool = False
 
 
-@dataclass(frozen=True)
-class ExpectedFile:
+class ExpectedFile(NamedTuple):
     """What one path must be; None is not asked for.
 
     `mode` holds permission bits, `owner` is (uid, gid), `sha256` in hexadecimal, `pattern` a regular expression that
@@ -38,8 +36,7 @@ class ExpectedFile:
     absent: bool = False
 
 
-@dataclass(frozen=True)
-class Waiver:
+class Waiver(NamedTuple):
     """A fault that is accepted until the end of the day `until` (UTC), and why.
 
     `check` is an id of the catalogue ("NET-02"), of one case of it ("PKG-01[chrony]"), a test's name or its node id;
@@ -79,8 +76,7 @@ def today() -> date:
     return datetime.now(UTC).date()
 
 
-@dataclass(frozen=True)
-class Expectation:
+class Expectation(NamedTuple):
     """One file of expectations. `size_budget` is in bytes; None and empty are not asked for.
 
     `source` names the file; `setuid` are the only paths that may be setuid or setgid.

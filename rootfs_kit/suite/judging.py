@@ -145,9 +145,12 @@ def _needs_no_traceback(item: pytest.Item, raised: pytest.ExceptionInfo[BaseExce
 
 
 def _without_traceback(raised: pytest.ExceptionInfo[BaseException]) -> pytest.ExceptionInfo[BaseException]:
-    """pytest takes some 10 ms to render a traceback, which nobody would see."""
+    """pytest takes some 10 ms to render a traceback, which nobody would see, and one to cut it down to the test's."""
     failure = pytest.fail.Exception("", pytrace=False)
-    return pytest.ExceptionInfo.from_exc_info((type(failure), failure, raised.tb))
+    innermost = raised.tb
+    while innermost.tb_next is not None:
+        innermost = innermost.tb_next
+    return pytest.ExceptionInfo.from_exc_info((type(failure), failure, innermost))
 
 
 def _why(waiver: Waiver) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from rootfs_kit.errors import UsageError
 from rootfs_kit.suite.sizes import EXAMPLE, parse_size
@@ -14,8 +14,7 @@ from rootfs_kit.tree.archives.target import parse_target
 REPORT_SUFFIXES = (".json", ".sarif")
 
 
-@dataclass(frozen=True)
-class SuiteOptions:
+class SuiteOptions(NamedTuple):
     """What to judge, and how. `rootfs` is as the user wrote it; None means "not asked for".
 
     `base` is the rootfs that an overlay is judged upon. `arch` chooses from a multi-architecture image; `max_size` is

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 from rootfs_kit.errors import UsageError
 
@@ -15,8 +14,7 @@ PREFIX = "rootfs-kit"
 PACKAGE = "rootfs_kit.checks"
 
 
-@dataclass(frozen=True)
-class CheckDirectory:
+class CheckDirectory(NamedTuple):
     """A directory of `test_*.py`; `prefix` begins their node ids, `package` the names that they are imported by."""
 
     path: Path

@@ -6,8 +6,8 @@ reads a tree.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import NamedTuple
 
 from rootfs_kit.axes import Content, InitMode
 from rootfs_kit.errors import UsageError
@@ -20,8 +20,7 @@ FEATURES = ("confidential", "debug-console", "image", "initrd", "modules", "poli
 WORDS = (AUTO, *INIT_WORDS, OVERLAY, *FEATURES)
 
 
-@dataclass(frozen=True)
-class Profile:
+class Profile(NamedTuple):
     """What was decided about a tree; `reasons` says why, one sentence for each decision."""
 
     init: InitMode
@@ -44,8 +43,7 @@ class Profile:
         return ",".join(self.words)
 
 
-@dataclass(frozen=True)
-class ProfileRequest:
+class ProfileRequest(NamedTuple):
     """What was named of a profile; None is left to detection."""
 
     init: InitMode | None = None

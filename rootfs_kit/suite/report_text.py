@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True)
-class Crash:
+class Crash(NamedTuple):
     """What pytest takes the one line of a failure from."""
 
     message: str

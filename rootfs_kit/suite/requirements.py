@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rootfs_kit.errors import UsageError
 from rootfs_kit.suite.anatomy import manifest
@@ -26,8 +25,7 @@ if TYPE_CHECKING:
 DISTRO_ID = re.compile(r"[a-z0-9._-]{1,64}")
 
 
-@dataclass(frozen=True)
-class RequiredPackage:
+class RequiredPackage(NamedTuple):
     """A package that must be installed, who requires it, and the versions that will do."""
 
     name: str
@@ -39,8 +37,7 @@ class RequiredPackage:
         return self.bounds.accept(packages, self.name)
 
 
-@dataclass(frozen=True)
-class RequiredUnit:
+class RequiredUnit(NamedTuple):
     """A unit that systemd must be able to load."""
 
     name: str

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -55,7 +55,7 @@ def judge(rootfs: str | os.PathLike[str], options: JudgeOptions | None = None) -
     wanted = SuiteOptions(os.fspath(rootfs), **vars(options or JudgeOptions()))
     refuse_the_host(wanted)
     refuse_a_report_inside(wanted)
-    wanted = replace(wanted, report=None)
+    wanted = wanted._replace(report=None)
     run = Run(open_subject(wanted, rootdir=None))
     with _undisturbed():
         pytest.main(_arguments(wanted), plugins=[pytest_plugin, run])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -16,8 +16,7 @@ from rootfs_kit.suite.profile import AUTO, Profile, ProfileRequest, parse_profil
 from rootfs_kit.tree import RootfsTree, open_overlaid, open_rootfs
 
 
-@dataclass(frozen=True)
-class Subject:
+class Subject(NamedTuple):
     """A rootfs on trial. The profile that was named on the command line beats the expectations' one."""
 
     options: SuiteOptions

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from rootfs_kit.errors import ExitCode
 from rootfs_kit.suite.check import Finding, Severity
@@ -35,8 +35,7 @@ class State(StrEnum):
 JUDGED = frozenset({State.PASSED, State.NOTED, State.WARNED, State.FAILED, State.UNKNOWN, State.BROKEN})
 
 
-@dataclass(frozen=True)
-class Judged:
+class Judged(NamedTuple):
     """A finding with the weight that it has in this run; `waiver` says why it does not count, where it does not."""
 
     finding: Finding
@@ -44,8 +43,7 @@ class Judged:
     waiver: str | None = None
 
 
-@dataclass(frozen=True)
-class Unknown:
+class Unknown(NamedTuple):
     """What the suite was doing when it could not look, what stood in the way, and what to do."""
 
     doing: str
@@ -53,8 +51,7 @@ class Unknown:
     hint: str
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(NamedTuple):
     """One test's end. `looks` says whether the test looks at the rootfs at all; `reason` is why it was skipped, or
     how it broke; `waivers` are the places of the waivers that it used; `seconds` is wall time.
     """
@@ -79,7 +76,9 @@ class Result:
 
     def as_text(self) -> str:
         """One ASCII text; guest paths may hold bytes that no other form carries across a process border."""
-        return json.dumps(asdict(self))
+        findings = [{**judged._asdict(), "finding": judged.finding._asdict()} for judged in self.findings]
+        unknown = self.unknown._asdict() if self.unknown else None
+        return json.dumps({**self._asdict(), "findings": findings, "unknown": unknown})
 
 
 @lru_cache(maxsize=2)  # pytest asks several times about one report

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rootfs_kit.tree.elf import CorruptElf, ElfFile, NotElf, read_elf
 from rootfs_kit.tree.elf_layout import corrupt
@@ -34,8 +34,7 @@ class ElfProblemKind(StrEnum):
     WRONG_MACHINE = "wrong machine"
 
 
-@dataclass(frozen=True)
-class ElfProblem:
+class ElfProblem(NamedTuple):
     """One reason why a program would not start. `path` is the file that has the need, `needed` what it names."""
 
     kind: ElfProblemKind

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import BinaryIO, NamedTuple
 
@@ -54,8 +53,7 @@ class Table(NamedTuple):
     entries: int
 
 
-@dataclass(frozen=True, slots=True)
-class ElfHeader:
+class ElfHeader(NamedTuple):
     """The file header. `bits` is 32 or 64, `order` is struct's sign for the byte order."""
 
     name: str

@@ -30,8 +30,6 @@ KINDS = {
 }
 FORMAT, PERMISSIONS = 0o170000, 0o7777
 """The two parts of st_mode (inode(7))."""
-MOST_KEPT = 50_000
-"""Entries of a tree that are kept once they were made: half a dozen checks walk through all of them."""
 DIRECTORY_MODE = stat.S_IFDIR | 0o755
 
 
@@ -44,7 +42,6 @@ class Index:
         self.directories: dict[str, dict[str, Row]] = {"/": {}}
         self.unreadable: dict[str, str] = {}
         self.lost: dict[str, str] = {}
-        self._kept: tuple[Entry, ...] | None = None
 
     def root_entry(self) -> Entry:
         return entry_of("/", self.root)
@@ -74,13 +71,6 @@ class Index:
 
         Only entries of `kinds`, where some are given. Links are not followed.
         """
-        if start != "/" or len(self) > MOST_KEPT:
-            return self._walk(start, kinds)
-        if self._kept is None:
-            self._kept = tuple(self._walk("/", ()))
-        return (entry for entry in self._kept if not kinds or entry.kind in kinds)
-
-    def _walk(self, start: str, kinds: Collection[Kind]) -> Iterator[Entry]:
         formats = {format for format, kind in KINDS.items() if not kinds or kind in kinds}
         row = self.root if start == "/" else self.directories[parent(start)][basename(start)]
         waiting = [(start, row)]

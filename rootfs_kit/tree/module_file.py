@@ -12,9 +12,8 @@ import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from rootfs_kit.errors import CouldNotLook
 from rootfs_kit.tree.elf import machine_name
@@ -46,8 +45,7 @@ class CorruptModule(CouldNotLook):
     """A module that cannot be unpacked, or is no relocatable ELF file."""
 
 
-@dataclass(frozen=True, slots=True)
-class ModuleIdentity:
+class ModuleIdentity(NamedTuple):
     """What a module is built for: `machine` as `uname -m` says it, `vermagic` as `modinfo` does (None: it has none)."""
 
     machine: str

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rootfs_kit.tree.elf import CorruptElf, NotElf
 from rootfs_kit.tree.entry import Entry
@@ -56,8 +55,7 @@ class ProblemKind(StrEnum):
     MACHINE = "other machine"
 
 
-@dataclass(frozen=True)
-class ModuleProblem:
+class ModuleProblem(NamedTuple):
     """One thing that is wrong; `path` is the file or directory at fault, `detail` says what about it."""
 
     kind: ProblemKind
@@ -68,8 +66,7 @@ class ModuleProblem:
         return self.detail
 
 
-@dataclass(frozen=True)
-class Module:
+class Module(NamedTuple):
     """One module by its normalised name; `path` is None for one that is built into the kernel."""
 
     name: str

@@ -7,7 +7,7 @@ surrogates (os.fsdecode) and come back unchanged.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from rootfs_kit.tree.entry import Entry
 
@@ -62,8 +62,7 @@ def _escaped(letter: str) -> str:
     return letter.encode("unicode_escape").decode("ascii")
 
 
-@dataclass(frozen=True, slots=True)
-class Resolution:
+class Resolution(NamedTuple):
     """Where a path leads inside the root.
 
     `final` is the path without any link in it and `entry` what is there; both are None where `problem` ("missing",

@@ -7,8 +7,7 @@ systemd's src/shared/unit-file.c and dropin.c. Nothing in here reads what a unit
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rootfs_kit.tree.paths import basename, join, normalise, parent
 from rootfs_kit.tree.unit_syntax import is_unit_name, template_of, unit_type
@@ -30,8 +29,7 @@ NOTHING = "/dev/null"
 MOST_ALIASES = 16
 
 
-@dataclass(frozen=True)
-class Fragment:
+class Fragment(NamedTuple):
     """The file that defines a unit: where it is, and under which names the search for it went.
 
     `names` begins with the name that was asked for and ends with the unit's own. `path` is None where no file was
@@ -44,8 +42,7 @@ class Fragment:
     broken_link: str | None = None
 
 
-@dataclass(frozen=True)
-class NamedLink:
+class NamedLink(NamedTuple):
     """A link that stands for the unit `unit`, and where the link itself is."""
 
     unit: str

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 COMMENT = ("#", ";")
 QUOTES = ("'", '"')
@@ -26,8 +26,7 @@ LONGEST_NAME = 255
 NUMBER_ESCAPE = re.compile(r"x([0-9a-fA-F]{2})|([0-7]{3})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})")
 
 
-@dataclass(frozen=True)
-class Assignment:
+class Assignment(NamedTuple):
     """One `key=value` of a section, and the guest path of the file that it stands in."""
 
     section: str
@@ -36,8 +35,7 @@ class Assignment:
     path: str
 
 
-@dataclass(frozen=True)
-class Complaint:
+class Complaint(NamedTuple):
     """A line that systemd would not understand; lines count from 1."""
 
     path: str
@@ -48,8 +46,7 @@ class Complaint:
         return f"{self.path}, line {self.line}: {self.found}"
 
 
-@dataclass(frozen=True)
-class ExecLine:
+class ExecLine(NamedTuple):
     """One command of ExecStart= and its like (systemd.service(5), COMMAND LINES).
 
     `program` is what is executed, `arguments` what follows it; `prefixes` are the special characters before the

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rootfs_kit.errors import CouldNotLook
 from rootfs_kit.tree.paths import shown
@@ -126,8 +126,7 @@ class UnitProblemKind(StrEnum):
     DANGLING = "dangling link"
 
 
-@dataclass(frozen=True)
-class UnitProblem:
+class UnitProblem(NamedTuple):
     """A unit that cannot be loaded; `path` is the mask or the link at fault, None where there is simply nothing."""
 
     kind: UnitProblemKind
@@ -144,8 +143,7 @@ class UnitProblem:
         return f"{shown(self.unit)} {what}" + (f"; {shown(self.required_by)} needs it" if self.required_by else "")
 
 
-@dataclass(frozen=True)
-class Closure:
+class Closure(NamedTuple):
     """All units that must start with one unit: those that were found, by their own names, and what stands in the way.
 
     `wanted_problems` are units that one of them merely wants: systemd starts without those.

@@ -121,7 +121,7 @@ def test_documented_example_is_right(file: Path) -> None:
     text = (CHECKOUT / "docs/checking.md").read_text()
     file.write_text(text.partition("```toml\n")[2].partition("```")[0])
     expectation = read_expectation(file)
-    unset = [name for name, value in vars(expectation).items() if value in (None, ())]
+    unset = [name for name, value in expectation._asdict().items() if value in (None, ())]
     assert unset == [], "the example shows every key"
 
 

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 OCI, DOCKER = "oci", "docker-archive"
 PREFIXES = {"oci": OCI, "oci-archive": OCI, "docker-archive": DOCKER}
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(NamedTuple):
     """`image` says that the path must be an image of that kind; `reference` which of its images is meant."""
 
     path: Path

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rootfs_kit.errors import CouldNotLook
 from rootfs_kit.tree.packages.model import Package, PackageSet, Provided
@@ -68,8 +67,7 @@ MULTIARCH = re.compile(r"[a-z0-9_]+-linux-[a-z0-9]+")
 MANY_IN_ONE = ("busybox", "toybox")
 
 
-@dataclass(frozen=True)
-class Evidence:
+class Evidence(NamedTuple):
     """The packages whose files are there, and the names of those whose files are not."""
 
     present: tuple[Package, ...]

@@ -7,7 +7,6 @@ list, not the packages. Reading the databases is left to the modules beside this
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 from typing import NamedTuple
@@ -30,8 +29,7 @@ class Provided(NamedTuple):
     version: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Package:
+class Package(NamedTuple):
     """One package. An empty string means that the source of the knowledge does not say.
 
     `status` is the database's own word ("install ok installed" of dpkg), `installed_size` is in bytes,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rootfs_kit.tree.packages.database import damaged, read_database
 from rootfs_kit.tree.packages.model import Package, PackageSet
@@ -23,8 +22,7 @@ SIGNING_KEY = "gpg-pubkey"
 """The name under which rpm keeps the keys that it trusts, among the packages."""
 
 
-@dataclass(frozen=True)
-class Backend:
+class Backend(NamedTuple):
     """One kind of database: how it is called here, its file, the suffixes of the files beside it, and its reader."""
 
     method: str

@@ -7,9 +7,9 @@ backend's business (`rootfs_kit/backends/`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from rootfs_kit.axes import InitMode
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 KATA_MACHINES = ("aarch64", "ppc64le", "riscv64", "s390x", "x86_64")
 
 BUILT_IN = "built in"
+NONE: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
 class Repository(NamedTuple):
@@ -95,17 +96,15 @@ class Release(NamedTuple):
         return self.end_of_life is not None and self.end_of_life < today
 
 
-@dataclass(frozen=True)
-class PackageRules:
+class PackageRules(NamedTuple):
     """Which packages a guest needs: always, per init mode, and per feature (a name of `axes.FEATURES`)."""
 
     base: tuple[str, ...]
-    init: Mapping[InitMode, tuple[str, ...]] = field(default_factory=dict)
-    features: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    init: Mapping[InitMode, tuple[str, ...]] = MappingProxyType({})
+    features: Mapping[str, tuple[str, ...]] = NONE
 
 
-@dataclass(frozen=True)
-class ConfigScript:
+class ConfigScript(NamedTuple):
     """What a distribution has that a `config.sh` describes instead of a `distro.toml` (`config_script.py`).
 
     `variables` are those that it set, each with its value or values; `may_fail` is BUILD_CAN_FAIL; `beside` are the
@@ -120,8 +119,7 @@ class ConfigScript:
     beside: tuple[Path, ...] = ()
 
 
-@dataclass(frozen=True)
-class Distro:
+class Distro(NamedTuple):
     """One distribution as its `distro.toml` tells it.
 
     `architectures` maps the kernel's name of a machine (`uname -m`) to the distribution's own; `trim` lists guest
@@ -152,7 +150,7 @@ class Distro:
     found_by: str = BUILT_IN
     aliases: tuple[str, ...] = ()
     ids: tuple[str, ...] = ()
-    architecture_mirrors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    architecture_mirrors: Mapping[str, tuple[str, ...]] = NONE
     repositories: tuple[Repository, ...] = ()
     keys: tuple[SigningKey, ...] = ()
     signed_indexes: bool = False

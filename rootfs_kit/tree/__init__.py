@@ -12,7 +12,8 @@ from rootfs_kit.tree.editor import RootfsEditor
 from rootfs_kit.tree.entry import Entry, Kind
 from rootfs_kit.tree.layered import LayeredSource
 from rootfs_kit.tree.paths import Resolution
-from rootfs_kit.tree.tree import RootfsFile, RootfsTree, Source, Unreadable
+from rootfs_kit.tree.source import Source
+from rootfs_kit.tree.tree import RootfsFile, RootfsTree, Unreadable
 
 __all__ = [
     "Entry",

@@ -16,7 +16,7 @@ from rootfs_kit.tree.listing import Listing
 from rootfs_kit.tree.openat import open_in_root
 from rootfs_kit.tree.paths import basename, parent, shown
 from rootfs_kit.tree.scan import scan_directory
-from rootfs_kit.tree.tree import Lookup
+from rootfs_kit.tree.source import Lookup
 
 READ_HINT = "Run as a user who may read it (or as root), or judge a tar of the tree."
 OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rootfs_kit.tree.elf import ElfFile
 
@@ -38,8 +37,7 @@ MULTIARCH = {
 LIB64 = {"loongarch64": ("lib64",), "riscv64": ("lib64/lp64d", "lib64")}
 
 
-@dataclass(frozen=True)
-class LoadedObject:
+class LoadedObject(NamedTuple):
     """A program or library as the loader opened it; `parent` is the one whose need brought it in."""
 
     path: str
@@ -58,14 +56,13 @@ class LoadedObject:
             one = one.parent
 
 
-@dataclass(frozen=True)
-class GlibcSearch:
+class GlibcSearch(NamedTuple):
     """ld.so's own order. `configured` are the directories of ldconfig, `builtin` those compiled into the loader."""
 
     machine: str
     configured: tuple[str, ...]
     builtin: tuple[str, ...]
-    checks_versions = True
+    checks_versions: bool = True
 
     def is_the_loader_itself(self, library: str) -> bool:
         return False
@@ -86,12 +83,11 @@ class GlibcSearch:
             yield _substituted(directory, values)
 
 
-@dataclass(frozen=True)
-class MuslSearch:
+class MuslSearch(NamedTuple):
     """musl's order: RPATH and RUNPATH are one, are inherited, and there is no cache and no symbol version."""
 
     path: tuple[str, ...]
-    checks_versions = False
+    checks_versions: bool = False
 
     def is_the_loader_itself(self, library: str) -> bool:
         return MUSL_OWN.match(library) is not None

@@ -9,7 +9,7 @@ from typing import BinaryIO
 from rootfs_kit.tree.entry import Entry
 from rootfs_kit.tree.index import Index, Row
 from rootfs_kit.tree.paths import basename, join, parent
-from rootfs_kit.tree.tree import Source
+from rootfs_kit.tree.source import Source
 
 
 class LayeredSource:

@@ -10,12 +10,13 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from rootfs_kit.errors import CouldNotLook, NotARegularFile
 from rootfs_kit.tree.entry import Entry, Kind
 from rootfs_kit.tree.index import Index
 from rootfs_kit.tree.paths import Resolution, normalise, parent, resolve, shown
+from rootfs_kit.tree.source import Lookup, Source
 
 if TYPE_CHECKING:
     from rootfs_kit.tree.elf import ElfFile
@@ -57,45 +58,6 @@ class Unreadable(NamedTuple):
 
     path: str
     reason: str
-
-
-class Lookup(Protocol):
-    """Answers about single paths, each spelt without links. `Index` is one that knows the whole tree."""
-
-    def root_entry(self) -> Entry: ...
-
-    def look(self, directory: str, name: str) -> Entry | None:
-        """The entry `name` of a directory."""
-
-    def directory(self, path: str) -> Entry | None:
-        """The directory at exactly `path`, where that is known to be one."""
-
-    def names(self, directory: str) -> list[str]:
-        """In order; none where it is no directory, or one that cannot be read."""
-
-    def why_unread(self, path: str) -> str | None:
-        """The kernel's reason, of a path that was looked for; None where it could be looked at."""
-
-    def why_lost(self, path: str) -> str | None:
-        """Why an entry that the archive has for `path` will not be in the tree; None where there is none."""
-
-
-class Source(Protocol):
-    """What a rootfs is recorded in."""
-
-    @property
-    def kind(self) -> str: ...
-
-    @property
-    def unreadable_hint(self) -> str: ...
-
-    def lookup(self) -> Lookup: ...
-
-    def scan(self) -> Index: ...
-
-    def open(self, entry: Entry) -> BinaryIO: ...
-
-    def xattrs(self, entry: Entry) -> Mapping[str, bytes]: ...
 
 
 class RootfsTree:

@@ -127,7 +127,7 @@ def test_the_mirrors_of_the_distribution_are_tried_in_turn(alpine: Distro) -> No
 
 
 def test_without_a_mirror_there_is_nothing_to_ask(alpine: Distro) -> None:
-    mute = replace(alpine, mirrors=())
+    mute = alpine._replace(mirrors=())
     with pytest.raises(UsageError, match="no mirror is named"):
         plan(mute, site=replace(SITE, mirror=None))
     assert plan(mute).settings == {}
@@ -135,17 +135,17 @@ def test_without_a_mirror_there_is_nothing_to_ask(alpine: Distro) -> None:
 
 def test_without_a_key_nothing_can_be_trusted(alpine: Distro) -> None:
     with pytest.raises(UsageError, match="no key is named"):
-        plan(replace(alpine, keys=()))
+        plan(alpine._replace(keys=()))
 
 
 def test_a_key_is_pinned_by_the_digest_of_its_file(alpine: Distro) -> None:
     with pytest.raises(UsageError, match="a SHA-256 digest has 64"):
-        plan(replace(alpine, keys=(SigningKey(Path("k.rsa.pub"), "a" * 40),)))
+        plan(alpine._replace(keys=(SigningKey(Path("k.rsa.pub"), "a" * 40),)))
 
 
 def test_without_repositories_there_is_nothing_to_install_from(alpine: Distro) -> None:
     with pytest.raises(UsageError, match=r"names no \[\[repository\]\]"):
-        plan(replace(alpine, repositories=()))
+        plan(alpine._replace(repositories=()))
 
 
 def test_every_mirror_has_an_index_of_apk_2_or_of_apk_3(alpine: Distro) -> None:

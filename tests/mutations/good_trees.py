@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -119,7 +119,7 @@ def alpine_guest() -> Path:
     with RootfsEditor(root) as editor:
         furnish(editor, request, agent, distro, monitor)
         manifest.write(editor, request, agent, distro, None)
-        finish(editor, request, replace(distro, databases=()), monitor)
+        finish(editor, request, distro._replace(databases=()), monitor)
     return root
 
 

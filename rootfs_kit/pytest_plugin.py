@@ -58,6 +58,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> None:
     if early_config.known_args_namespace.rootfs is not None:
+        from rootfs_kit.suite.own_modules import load_our_modules_plainly
+
+        early_config.add_cleanup(load_our_modules_plainly())
         from rootfs_kit.suite.activation import choose_tests
 
         choose_tests(early_config, args)

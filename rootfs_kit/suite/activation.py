@@ -11,6 +11,7 @@ import pytest
 from rootfs_kit.errors import RootfsKitError
 from rootfs_kit.suite.guard import HERMETIC_INI, refuse_unsafe
 from rootfs_kit.suite.options import options_of
+from rootfs_kit.suite.own_modules import CHECKS
 from rootfs_kit.suite.places import argument_for, check_directories
 
 CHOSEN = pytest.StashKey[bool]()
@@ -33,7 +34,7 @@ def choose_tests(config: pytest.Config, args: list[str]) -> None:
     """
     with told_as_usage():
         refuse_unsafe(options_of(config.known_args_namespace), config)
-        pytest.register_assert_rewrite("rootfs_kit.checks")
+        pytest.register_assert_rewrite(CHECKS)
         config.stash[CHOSEN] = True
         known = config.known_args_namespace
         meant = {path: argument for path in known.file_or_dir if (argument := argument_for(path)) is not None}
@@ -60,9 +61,16 @@ def activate(config: pytest.Config) -> None:
         else:
             rootdir = None if config.inipath == HERMETIC_INI else config.rootpath
             config.stash[SUBJECT] = open_subject(options_of(config.option), rootdir)
-            # The scan and the suite stay until the end; the collector need not go through them again and again.
-            gc.freeze()
+            config.pluginmanager.register(Lasting(), "rootfs-kit-lasting")
     _register(config)
+
+
+class Lasting:
+    """The scan and the suite stay until the end; the collector need not go through them again and again."""
+
+    @staticmethod
+    def pytest_runtestloop() -> None:
+        gc.freeze()
 
 
 def _choose_late(config: pytest.Config) -> None:
@@ -74,13 +82,14 @@ def _choose_late(config: pytest.Config) -> None:
 
 def _register(config: pytest.Config) -> None:
     from rootfs_kit.suite.judging import Judging
-    from rootfs_kit.suite.nodes import Collection
+    from rootfs_kit.suite.nodes import Collection, Scanning
     from rootfs_kit.suite.recorder import RECORDER, Recorder
     from rootfs_kit.suite.subject import SUBJECT
 
     subject = config.stash[SUBJECT]
     register = config.pluginmanager.register
     register(Collection(subject.profile, subject.expectation), "rootfs-kit-collection")
+    register(Scanning(subject.tree), "rootfs-kit-scanning")
     register(Judging(subject), "rootfs-kit-judging")
     if not hasattr(config, "workerinput"):
         config.stash[RECORDER] = Recorder(subject)

@@ -10,7 +10,10 @@ from types import ModuleType
 
 
 def import_checks(path: Path, package: str) -> ModuleType:
-    """The module at `path` under the name `package`.<stem>, whatever sys.path holds; pytest rewrites its asserts."""
+    """The module at `path` under the name `package`.<stem>, whatever sys.path holds.
+
+    pytest explains the asserts of those that plugins bring (`own_modules.py` says why not of ours).
+    """
     name = f"{package}.{path.stem}"
     module = sys.modules.get(name)
     if module is not None and module.__file__ == str(path):

@@ -18,6 +18,7 @@ from rootfs_kit.suite.expectation import Expectation
 from rootfs_kit.suite.items import asks_for_nothing
 from rootfs_kit.suite.places import CheckDirectory, directory_at
 from rootfs_kit.suite.profile import Profile
+from rootfs_kit.tree import RootfsTree
 
 CATALOGUE = pytest.StashKey[set[tuple[str, str]]]()
 
@@ -107,6 +108,21 @@ class Collection:
 
     def _applies(self, info: CheckInfo) -> bool:
         return self.profile.applies(info) and (not info.expects or self.expectation.asks_for(info.expects))
+
+
+class Scanning:
+    """Has the tree scanned before the first check, which is not to be held to account for the time that takes.
+
+    Tests of the user's own mostly ask for single paths, and need no scan.
+    """
+
+    def __init__(self, tree: RootfsTree) -> None:
+        self.tree = tree
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> None:
+        if any(is_of_the_suite(item) for item in session.items):
+            len(self.tree)
 
 
 def _drop_fixtures_of_the_user(node: pytest.Function) -> None:

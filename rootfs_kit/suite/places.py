@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import NamedTuple, cast
 
 from rootfs_kit.errors import UsageError
+from rootfs_kit.suite.own_modules import CHECKS
 
 PREFIX = "rootfs-kit"
-PACKAGE = "rootfs_kit.checks"
 
 
 class CheckDirectory(NamedTuple):
@@ -32,7 +32,7 @@ def check_directories() -> tuple[CheckDirectory, ...]:
 
     Raises UsageError when a plugin cannot be loaded, or names a directory without checks.
     """
-    return (CheckDirectory(_packaged(), PREFIX, PACKAGE), *_of_plugins())
+    return (CheckDirectory(_packaged(), PREFIX, CHECKS), *_of_plugins())
 
 
 def _packaged() -> Path:
@@ -49,7 +49,7 @@ def _of_plugins() -> list[CheckDirectory]:
         paths = cast("Iterable[str | os.PathLike[str]]", hook.function())
         for path in paths:
             directory = CheckDirectory(
-                Path(path).resolve(), f"{PREFIX}/{hook.plugin_name}", f"{PACKAGE}.{_identifier(hook.plugin_name)}"
+                Path(path).resolve(), f"{PREFIX}/{hook.plugin_name}", f"{CHECKS}.{_identifier(hook.plugin_name)}"
             )
             if not directory.files:
                 raise UsageError(

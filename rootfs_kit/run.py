@@ -116,13 +116,6 @@ def run(command: Command, monitor: Monitor, log: Log) -> None:
     )
 
 
-def capture(command: Command) -> tuple[int, tuple[str, ...]]:
-    """Run one command to its end: its exit status (see `_run_to_the_end`), and the lines that it printed."""
-    lines: list[str] = []
-    status = _run_to_the_end(command, lines.append)
-    return status, tuple(line.rstrip("\n") for line in lines)
-
-
 class Output:
     """Takes a command's lines: to the log, to the monitor, and those that matter for the error message."""
 

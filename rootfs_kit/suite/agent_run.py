@@ -17,6 +17,8 @@ from rootfs_kit.suite.confined import NOT_CONFINED, TIME_IS_OVER
 from rootfs_kit.tree import RootfsTree
 
 SECONDS = 5
+TO_CONFINE = 10
+"""Seconds that making the namespaces may take besides; the agent itself has SECONDS, and a status says so."""
 # src/agent/src/main.rs:331
 ANSWER = re.compile(
     r"kata-agent version (?P<version>\S+) \(api version: (?P<api>[^,]+), commit version: (?P<commit>[^,]*), "
@@ -44,7 +46,7 @@ def ask_agent(tree: RootfsTree, path: str) -> AgentAnswer:
     Raises CouldNotLook for a rootfs that is no directory, an agent of another machine, and a host without namespaces.
     """
     from rootfs_kit.backends import Command
-    from rootfs_kit.run import capture
+    from rootfs_kit.talk import ask
 
     doing = f"starting {path} --version"
     if tree.source_kind != "directory":
@@ -55,12 +57,12 @@ def ask_agent(tree: RootfsTree, path: str) -> AgentAnswer:
         raise CouldNotLook(doing, found, f"Run the check on a machine of the kind {machine}.")
     module = ("-m", "rootfs_kit.suite.confined", str(SECONDS), str(Path(tree.name).absolute()))
     environment = {"PYTHONPATH": str(Path(__file__).parents[2])}
-    status, lines = capture(Command((sys.executable, *module, path, "--version"), environment))
-    text = "\n".join(lines)
-    if status == NOT_CONFINED:
+    said = ask(Command((sys.executable, *module, path, "--version"), environment), SECONDS + TO_CONFINE)
+    text = "\n".join(part.strip() for part in (said.out.decode(errors="replace"), said.err) if part.strip())
+    if said.status == NOT_CONFINED:
         raise CouldNotLook(doing, text, "Run the check as root, or where user namespaces are allowed.")
     answer = ANSWER.search(text)
     if answer is None:
-        return AgentAnswer(status, text)
+        return AgentAnswer(said.status, text)
     features = tuple(word.strip().strip('"') for word in answer["features"].split(",") if word.strip())
-    return AgentAnswer(status, text, answer["version"], features)
+    return AgentAnswer(said.status, text, answer["version"], features)

@@ -240,6 +240,11 @@ def _works(argv: tuple[str, ...]) -> bool:
     return True
 
 
+def proxies() -> dict[str, str]:
+    """The proxies that this process is told to use, for programs that do not inherit its environment."""
+    return {name: os.environ[name] for name in PROXIES if name in os.environ}
+
+
 def environment_of(command: Command) -> dict[str, str]:
     """The listed variables of this process, a fixed locale, and what the command brings."""
     names = (*INHERITED, *OF_CLIENTS) if command.is_client else INHERITED

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import platform
 import secrets
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ from rootfs_kit.engines.container.rootless import gain_rights, require_rights
 from rootfs_kit.engines.container.watch import watched
 from rootfs_kit.engines.host import lay_files
 from rootfs_kit.errors import BuildFailed, UsageError, WouldFailAnywhere
-from rootfs_kit.run import PROXIES, Output
+from rootfs_kit.run import Output, proxies
 from rootfs_kit.talk import conversation, pipe
 
 LABEL = "rootfs-kit.target"
@@ -193,5 +192,4 @@ def _heard_of(plan: Plan) -> Command:
 
 def _environment() -> dict[str, str]:
     """What every command in the container gets from this process."""
-    proxies = {name: os.environ[name] for name in PROXIES if name in os.environ}
-    return {**proxies, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
+    return {**proxies(), "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}

@@ -16,7 +16,7 @@ from rootfs_kit.engines.container.client import Client
 from rootfs_kit.errors import UsageError
 from rootfs_kit.monitor import Monitor
 from rootfs_kit.request import BuildRequest
-from rootfs_kit.run import PROXIES, Log, run
+from rootfs_kit.run import Log, proxies, run
 
 REGISTRY = "docker.io"
 """Where osbuilder's Dockerfiles have their base images from; IMAGE_REGISTRY names another."""
@@ -69,11 +69,10 @@ def provide(client: Client, wanted: Recipe, monitor: Monitor, log: Log) -> str:
     if has_image(client, wanted.tag):
         return wanted.tag
     monitor.note(f"building the image {wanted.tag}; the next build finds it")
-    proxies = [argument for name in PROXIES if name in os.environ for argument in ("--build-arg", name)]
-    environment = {name: os.environ[name] for name in PROXIES if name in os.environ} | _builder_of(client)
+    through = [argument for name in proxies() for argument in ("--build-arg", name)]
     command = client.command(
-        "build", "--network", "host", *proxies, "--tag", wanted.tag, "-",
-        stdin=wanted.dockerfile.encode(), environment=environment,
+        "build", "--network", "host", *through, "--tag", wanted.tag, "-",
+        stdin=wanted.dockerfile.encode(), environment=_builder_of(client),
     )  # fmt: skip
     run(command, monitor, log)
     return wanted.tag

@@ -28,7 +28,7 @@ wheel-test: $(VENV)/installed
 # docs/checks.md is generated from the checks themselves, docs/distros.md from distros/.
 docs: $(VENV)/installed
 	$(BIN)/python -m rootfs_kit.suite.catalogue docs/checks.md
-	$(BIN)/python -m rootfs_kit.distro_table docs/distros.md
+	$(BIN)/python -m rootfs_kit.distro.table docs/distros.md
 
 # Real guests, broken in some three hundred ways: minutes, as root, with Debian's archive.
 trust: $(VENV)/installed

@@ -14,7 +14,7 @@ from rootfs_kit.axes import Content
 from rootfs_kit.backends import Command, Plan, Planner, Site
 from rootfs_kit.backends.registry import find_backend
 from rootfs_kit.distro import Distro
-from rootfs_kit.emulation import require_runnable
+from rootfs_kit.distro.signing_keys import require_pinned_keys
 from rootfs_kit.engines import Engine, Workbench
 from rootfs_kit.engines.choice import choose_engine
 from rootfs_kit.engines.hooks import container_hooks
@@ -22,21 +22,21 @@ from rootfs_kit.errors import BuildFailed, RootfsKitError
 from rootfs_kit.guest import finish, furnish
 from rootfs_kit.guest.agent import Agent, resolve_agent
 from rootfs_kit.guest.inputs import require_usable_inputs
+from rootfs_kit.host.emulation import require_runnable
+from rootfs_kit.host.namespaces import enter_private_mounts
+from rootfs_kit.host.ownership import Owner, owner_asked_for
+from rootfs_kit.host.user_namespace import become_root
 from rootfs_kit.interrupts import held, interruptible, let_through
 from rootfs_kit.judgement import judge_tree
 from rootfs_kit.mirrors import Mirror, from_the_first, mirrors_of, site_to_show
 from rootfs_kit.monitor import Monitor
-from rootfs_kit.namespaces import enter_private_mounts
-from rootfs_kit.ownership import Owner, owner_asked_for
 from rootfs_kit.publish import copy_tree, publish, publish_archive
 from rootfs_kit.request import BuildRequest, Format
 from rootfs_kit.run import Log, build_log, run
-from rootfs_kit.signing_keys import require_pinned_keys
 from rootfs_kit.staging import Staging, remove_tree, staging, temporary_directory
 from rootfs_kit.summary import BuildResult, summarise
 from rootfs_kit.target import require_safe_file, require_safe_target
 from rootfs_kit.tree import Entry, RootfsEditor, open_rootfs
-from rootfs_kit.user_namespace import become_root
 
 
 def build(request: BuildRequest, distro: Distro, monitor: Monitor, cache: Path) -> BuildResult:

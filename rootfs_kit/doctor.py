@@ -12,7 +12,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Any
 
-from rootfs_kit import emulation, host
+from rootfs_kit import host
 from rootfs_kit.archive import archive_complaint, archives_of_apt
 from rootfs_kit.backends import Plan, Tool
 from rootfs_kit.backends.registry import find_backend
@@ -20,11 +20,12 @@ from rootfs_kit.distro import listed
 from rootfs_kit.engines.choice import choose_engine
 from rootfs_kit.engines.host import find_tool
 from rootfs_kit.errors import HostLacks, UsageError
+from rootfs_kit.host import emulation
+from rootfs_kit.host.subids import SUBGID, SUBUID, command_to_add, largest_range
 from rootfs_kit.mirrors import mirrors_of, site_to_show
-from rootfs_kit.planning import PlannedBuild
 from rootfs_kit.request import PROBE_AGENT
+from rootfs_kit.request.planning import PlannedBuild
 from rootfs_kit.staging import LEAST_MEMORY
-from rootfs_kit.subids import SUBGID, SUBUID, command_to_add, largest_range
 
 MEBIBYTE = 1 << 20
 

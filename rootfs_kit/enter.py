@@ -17,7 +17,7 @@ from types import FrameType
 from typing import NoReturn
 
 from rootfs_kit.errors import BuildFailed, UsageError
-from rootfs_kit.namespaces import (
+from rootfs_kit.host.namespaces import (
     MS_BIND,
     MS_NODEV,
     MS_NOEXEC,
@@ -29,9 +29,9 @@ from rootfs_kit.namespaces import (
     let_children_have_processes_of_their_own,
     mount,
 )
+from rootfs_kit.host.user_namespace import become_root
 from rootfs_kit.run import DEFAULT_PATH
 from rootfs_kit.tree import RootfsTree, open_rootfs
-from rootfs_kit.user_namespace import become_root
 
 SHELLS = ("/bin/bash", "/bin/sh")
 PLACES = ("proc", "sys", "dev")

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from rootfs_kit.backends import Command
 from rootfs_kit.errors import BuildFailed
+from rootfs_kit.host.ownership import Owner, give_file, give_tree
 from rootfs_kit.interrupts import held
 from rootfs_kit.monitor import Monitor
 from rootfs_kit.output import compression_of, write_archive
-from rootfs_kit.ownership import Owner, give_file, give_tree
 from rootfs_kit.request import BuildRequest
 from rootfs_kit.run import Log, run
 from rootfs_kit.staging import Staging, remove_tree

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from rootfs_kit.errors import BuildFailed, HostLacks, UsageError
+from rootfs_kit.host.user_namespace import become_root
 from rootfs_kit.staging import remove_tree
 from rootfs_kit.target import require_safe_target
-from rootfs_kit.user_namespace import become_root
 
 
 def remove_rootfs(target: Path, force: bool) -> None:

@@ -26,9 +26,9 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from rootfs_kit.errors import BuildFailed, UsageError
+from rootfs_kit.host.namespaces import tmpfs
 from rootfs_kit.interrupts import let_through
 from rootfs_kit.monitor import Monitor
-from rootfs_kit.namespaces import tmpfs
 
 KNOWN = frozenset({"lock", "holder", "work", "tree", "archive", "aside", "old", "kept"})
 TEMPORARY = "rootfs-kit-output-"

@@ -2,7 +2,7 @@
 
 `tomllib` says where a syntax error is, but not where a key that it did read stands; `_key_lines` finds that out, so
 that an unknown key or a value of the wrong type can be pointed at too. What the keys mean is left to the callers
-(`config.py`, `distro.py`).
+(`request/config.py`, `distro/file.py`).
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from rootfs_kit.cli.options import (
 from rootfs_kit.cli.output import as_json_text, monitor_for, put, screen_width
 from rootfs_kit.cli.printing import printable
 from rootfs_kit.errors import ExitCode
-from rootfs_kit.surroundings import Surroundings
+from rootfs_kit.request.surroundings import Surroundings
 
 if TYPE_CHECKING:
     from rootfs_kit.request import BuildRequest
@@ -44,7 +44,7 @@ def list_(format_: str, distros_dirs: tuple[str, ...]) -> int:
       rootfs-kit list --format names          one per line, as rootfs.sh -l
       rootfs-kit list --distros-dir ./mine
     """
-    from rootfs_kit import listing
+    from rootfs_kit.distro import listing
 
     around = Surroundings.of_this_process()
     paths = around.distros_dirs(distros_dirs)
@@ -78,7 +78,7 @@ def new(name: str, parent: str | None, style: str, directory: str, distros_dirs:
       rootfs-kit new my_awesome_rootfs --style shell --dir ./mine
       rootfs-kit build my_awesome_rootfs --distros-dir ./mine
     """
-    from rootfs_kit.new_distro import Style, write_skeleton
+    from rootfs_kit.distro.new import Style, write_skeleton
 
     around = Surroundings.of_this_process()
     files = write_skeleton(name, around.cwd / directory, Style(style), parent, around.distros_dirs(distros_dirs))
@@ -103,7 +103,7 @@ def show(distro: str | None, config: str | None, distros_dirs: tuple[str, ...], 
       rootfs-kit show --config build.toml --format json
     """
     from rootfs_kit import show as showing
-    from rootfs_kit.planning import Said, plan_build
+    from rootfs_kit.request.planning import Said, plan_build
 
     around = Surroundings.of_this_process()
     planned = plan_build(Said(distro, knobs_given(knobs), config, distros_dirs), around)
@@ -138,7 +138,7 @@ def build(
       rootfs-kit build --config build.toml
       rootfs-kit build ./my-distro                a directory with a config.sh
     """
-    from rootfs_kit.planning import Said, plan_build, require_inputs
+    from rootfs_kit.request.planning import Said, plan_build, require_inputs
 
     around = Surroundings.of_this_process()
     planned = plan_build(Said(distro, knobs_given(knobs), config, distros_dirs), around)
@@ -173,7 +173,7 @@ def overlay(config: str | None, as_json: bool, verbose: int, quiet: bool, **knob
       rootfs-kit overlay -r ./overlay --agent-bin ./kata-agent
       rootfs-kit overlay -r ./their-rootfs --agent-bin ./kata-agent --agent-init
     """
-    from rootfs_kit.planning import Said, plan_overlay, require_inputs
+    from rootfs_kit.request.planning import Said, plan_overlay, require_inputs
 
     planned = plan_overlay(Said(None, knobs_given(knobs), config), Surroundings.of_this_process())
     require_inputs(planned.settings)
@@ -203,7 +203,7 @@ def doctor(distro: str | None, config: str | None, distros_dirs: tuple[str, ...]
     Exit status 4 where something is missing that the build needs; what is optional is only told.
     """
     from rootfs_kit import doctor as doctoring
-    from rootfs_kit.planning import Said, plan_builds
+    from rootfs_kit.request.planning import Said, plan_builds
 
     around = Surroundings.of_this_process()
     builds = plan_builds(Said(distro, knobs_given(knobs), config, distros_dirs), around)

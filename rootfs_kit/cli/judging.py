@@ -40,9 +40,9 @@ def check(rootfs: str, as_json: bool, verbose: int, quiet: bool, no_truncate: bo
       rootfs-kit check ./rootfs-debian --profile agent-init,modules --strict
       rootfs-kit check ./rootfs-debian --json | jq .findings
     """
+    from rootfs_kit.host.user_namespace import see_as_builder
     from rootfs_kit.suite import commands
     from rootfs_kit.suite.run import JudgeOptions
-    from rootfs_kit.user_namespace import see_as_builder
 
     if as_json and how["report"] is not None:
         raise click.UsageError("Give one of --json and --report.")
@@ -83,8 +83,8 @@ def expect(rootfs: str, arch: str | None, max_size: int | None) -> None:
       rootfs-kit expect ./rootfs-debian > expect.toml
       rootfs-kit check ./next-rootfs --expect expect.toml
     """
+    from rootfs_kit.host.user_namespace import see_as_builder
     from rootfs_kit.suite import commands
-    from rootfs_kit.user_namespace import see_as_builder
 
     see_as_builder(rootfs)
     click.echo(commands.expect(rootfs, arch, max_size), nl=False)

@@ -1,7 +1,7 @@
 """What the commands have in common: options made from the table of knobs, and how `--help` shows them.
 
-Options are read as plain text here; what they mean is settled in `settings.py`, together with the environment and
-the file of `--config`, so that all three are held to the same rules and told off in the same words.
+Options are read as plain text here; what they mean is settled in `request/settings.py`, together with the environment
+and the file of `--config`, so that all three are held to the same rules and told off in the same words.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 
 import click
 
-from rootfs_kit.knob import Knob
-from rootfs_kit.knobs import KNOBS
-from rootfs_kit.values import File, Files
+from rootfs_kit.request.knob import Knob
+from rootfs_kit.request.knobs import KNOBS
+from rootfs_kit.request.values import File, Files
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -266,8 +266,8 @@ def _refuse_both(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
 
 def complete_distro(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """The names of distributions that begin with `incomplete`, for a shell."""
-    from rootfs_kit.listing import names
-    from rootfs_kit.surroundings import Surroundings
+    from rootfs_kit.distro.listing import names
+    from rootfs_kit.request.surroundings import Surroundings
 
     try:
         known = names(Surroundings.of_this_process().distros_dirs(ctx.params.get("distros_dirs") or ()))

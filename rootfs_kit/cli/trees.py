@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from rootfs_kit.cli.options import command
-from rootfs_kit.surroundings import Surroundings
+from rootfs_kit.request.surroundings import Surroundings
 
 
 @command(
@@ -54,7 +54,7 @@ def rm(rootfs: str, force: bool) -> None:
 
 def path_of(text: str) -> Path:
     """The absolute path of an argument, read as those of options are."""
-    from rootfs_kit.values import BadValue, File
+    from rootfs_kit.request.values import BadValue, File
 
     try:
         return File("a path", "PATH").from_text(text, Surroundings.of_this_process().cwd)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rootfs_kit.backends import Plan
 from rootfs_kit.engines.host import HostEngine, require_tools
-from rootfs_kit.user_namespace import become_root, require_namespace
+from rootfs_kit.host.user_namespace import become_root, require_namespace
 
 
 class UsernsEngine(HostEngine):

@@ -11,7 +11,7 @@ from rootfs_kit.matrix import outcome
 from rootfs_kit.matrix.cells import CellBuild, plan_matrix
 from rootfs_kit.monitor import Monitor
 from rootfs_kit.request import AUTO_ENGINE
-from rootfs_kit.surroundings import Surroundings
+from rootfs_kit.request.surroundings import Surroundings
 
 __all__ = ["built", "handed_on", "outcome", "planned"]
 

@@ -65,7 +65,7 @@ def required_units(expectation: Expectation) -> list[RequiredUnit]:
 
 def known_distro(tree: RootfsTree) -> Distro | None:
     """The distribution of the tree's os-release, where rootfs-kit has a description of it."""
-    from rootfs_kit.distro_search import distro_of
+    from rootfs_kit.distro.search import distro_of
 
     name = tree.os_release.get("ID", "")
     if not DISTRO_ID.fullmatch(name):

@@ -10,7 +10,7 @@ import pytest
 
 from rootfs_kit.backends.apk_static.rsa import read_public_key
 from rootfs_kit.distro import SigningKey
-from rootfs_kit.distro_search import find_distro
+from rootfs_kit.distro.search import find_distro
 from tests.support.requirements import third_party_data
 
 ALPINE = find_distro("alpine")

@@ -12,7 +12,7 @@ from rootfs_kit.backends import PinnedFile, Site
 from rootfs_kit.backends.apk_static import ApkStatic
 from rootfs_kit.backends.registry import find_backend
 from rootfs_kit.distro import Distro, SigningKey
-from rootfs_kit.distro_search import find_distro
+from rootfs_kit.distro.search import find_distro
 from rootfs_kit.errors import UsageError
 from rootfs_kit.mirrors import mirrors_of
 from rootfs_kit.request import BuildRequest

@@ -19,7 +19,7 @@ from rootfs_kit.backends.apk_static.archive import ArchivedFile, Refused, files_
 from rootfs_kit.backends.apk_static.index import IndexEntry, newest, verified_index
 from rootfs_kit.backends.apk_static.package import verified_file
 from rootfs_kit.backends.apk_static.rsa import PublicKey, is_signed, read_public_key
-from rootfs_kit.distro_search import find_distro
+from rootfs_kit.distro.search import find_distro
 from tests.support.apk_files import (
     Content,
     Package,

@@ -11,7 +11,7 @@ import pytest
 
 from rootfs_kit.backends import Plan, Site
 from rootfs_kit.backends.registry import find_backend
-from rootfs_kit.distro_search import discover, find_distro
+from rootfs_kit.distro.search import discover, find_distro
 from rootfs_kit.errors import UsageError
 from rootfs_kit.request import BuildRequest
 

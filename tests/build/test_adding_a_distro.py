@@ -42,7 +42,7 @@ def test_the_commands_of_the_page_work(mirror: Mirror, tmp_path: Path) -> None:
 
 
 def test_every_key_that_a_distro_toml_may_have_is_on_the_page() -> None:
-    from rootfs_kit.distro_file import KEYS
+    from rootfs_kit.distro.file import KEYS
 
     rows = {cell for line in PAGE.read_text().splitlines() if line.startswith("| `") for cell in line.split("|")[1:2]}
     named = {word.strip("[]") for row in rows for word in re.findall(r"`([^`]+)`", row)}
@@ -50,6 +50,6 @@ def test_every_key_that_a_distro_toml_may_have_is_on_the_page() -> None:
 
 
 def test_every_variable_that_is_read_from_a_config_sh_is_on_the_page() -> None:
-    from rootfs_kit.config_script import VARIABLES
+    from rootfs_kit.distro.config_script import VARIABLES
 
     assert [name for name in VARIABLES if f"`{name}`" not in PAGE.read_text()] == []

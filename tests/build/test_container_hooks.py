@@ -9,7 +9,7 @@ import pytest
 
 from rootfs_kit.backends import Plan, Site
 from rootfs_kit.backends.shell import Shell
-from rootfs_kit.distro_search import find_distro
+from rootfs_kit.distro.search import find_distro
 from rootfs_kit.engines import Workbench
 from rootfs_kit.engines.hooks import container_hooks
 from rootfs_kit.errors import BuildFailed

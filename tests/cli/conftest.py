@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from rootfs_kit.knobs import KNOBS
-from rootfs_kit.surroundings import DISTROS_PATH
+from rootfs_kit.request.knobs import KNOBS
+from rootfs_kit.request.surroundings import DISTROS_PATH
 
 PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 

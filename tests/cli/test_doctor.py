@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from rootfs_kit import archive, doctor, emulation, host
+from rootfs_kit import archive, doctor, host
 from rootfs_kit.backends import Tool
 from rootfs_kit.doctor import Diagnosis, State
 from rootfs_kit.engines import host as engine
+from rootfs_kit.host import emulation
 from tests.cli.conftest import PACKAGE_PARENT, Outcome, Run, command_line
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from rootfs_kit.emulation import obstacle, require_runnable
 from rootfs_kit.errors import HostLacks
+from rootfs_kit.host.emulation import obstacle, require_runnable
 
 # As Linux shows a registration: Documentation/admin-guide/binfmt-misc.rst.
 ENTRY = "{state}\ninterpreter /usr/libexec/qemu-binfmt/x\nflags: {flags}\noffset 0\nmagic 7f454c46\n"

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from rootfs_kit.cli import cli
-from rootfs_kit.knobs import KNOBS
+from rootfs_kit.request.knobs import KNOBS
 from tests.cli.conftest import Run
 
 COMMANDS = sorted(cli.commands)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from rootfs_kit.backends import Command, Plan, Tool
-from rootfs_kit.distro_search import find_distro
+from rootfs_kit.distro.search import find_distro
 from rootfs_kit.engines import Workbench
 from rootfs_kit.engines.container import facts, script
 from rootfs_kit.engines.container.client import Client, client_at

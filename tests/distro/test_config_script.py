@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from rootfs_kit import config_script
 from rootfs_kit.axes import InitMode
 from rootfs_kit.backends import Site
 from rootfs_kit.backends.shell import Shell, dockerfile
-from rootfs_kit.distro import Distro
-from rootfs_kit.distro_search import discover, find_distro
+from rootfs_kit.distro import Distro, config_script
+from rootfs_kit.distro.search import discover, find_distro
 from rootfs_kit.engines.container.image import recipe
 from rootfs_kit.errors import UsageError
 from rootfs_kit.hookspecs import hookimpl

@@ -10,7 +10,7 @@ import pytest
 
 from rootfs_kit.axes import InitMode
 from rootfs_kit.distro import Builder, SigningKey
-from rootfs_kit.distro_search import find_distro
+from rootfs_kit.distro.search import find_distro
 from rootfs_kit.errors import UsageError
 from rootfs_kit.mirrors import mirrors_of
 from rootfs_kit.request import BuildRequest

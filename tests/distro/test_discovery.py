@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from rootfs_kit import distro_file, plugins
-from rootfs_kit.distro_search import discover, find_distro
+from rootfs_kit import plugins
+from rootfs_kit.distro import places as places_of_distros
+from rootfs_kit.distro.search import discover, find_distro
 from rootfs_kit.errors import UsageError
 from rootfs_kit.hookspecs import hookimpl
 from tests.support.surroundings import planned_build
@@ -39,9 +40,9 @@ def test_a_wheel_never_looks_beside_itself(tmp_path: Path, monkeypatch: pytest.M
     make(tmp_path / "site-packages" / "rootfs_kit" / "distros" / "ours")
     make(tmp_path / "site-packages" / "distros" / "theirs")
     places = (tmp_path / "site-packages" / "rootfs_kit" / "distros", tmp_path / "site-packages" / "distros")
-    monkeypatch.setattr(distro_file, "BUILT_IN_DIRECTORIES", places)
+    monkeypatch.setattr(places_of_distros, "BUILT_IN_DIRECTORIES", places)
     assert [distro.name for distro in discover()] == ["ours"]
-    monkeypatch.setattr(distro_file, "BUILT_IN_DIRECTORIES", (tmp_path / "nowhere", places[1]))
+    monkeypatch.setattr(places_of_distros, "BUILT_IN_DIRECTORIES", (tmp_path / "nowhere", places[1]))
     assert [distro.name for distro in discover()] == ["theirs"]
 
 

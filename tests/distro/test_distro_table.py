@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from rootfs_kit.distro import Distro
-from rootfs_kit.distro_search import find_distro
-from rootfs_kit.distro_table import built_in, markdown
+from rootfs_kit.distro.search import find_distro
+from rootfs_kit.distro.table import built_in, markdown
 from tests.support.surroundings import PROJECT, clean_environment
 
 
@@ -21,7 +21,7 @@ def row_of(name: str) -> list[str]:
 
 def test_the_page_is_up_to_date() -> None:
     written = (PROJECT / "docs/distros.md").read_text()
-    assert written == markdown(built_in()), "run: python -m rootfs_kit.distro_table docs/distros.md"
+    assert written == markdown(built_in()), "run: python -m rootfs_kit.distro.table docs/distros.md"
 
 
 def test_every_directory_of_distros_has_a_row() -> None:
@@ -47,7 +47,7 @@ def test_each_says_how_it_is_tested(distro: Distro) -> None:
 
 def test_the_command_writes_it(tmp_path: Path) -> None:
     target = tmp_path / "distros.md"
-    command = [sys.executable, "-m", "rootfs_kit.distro_table"]
+    command = [sys.executable, "-m", "rootfs_kit.distro.table"]
     subprocess.run([*command, str(target)], env=clean_environment(), check=True)
     assert target.read_text() == markdown(built_in())
     assert subprocess.run(command, env=clean_environment(), capture_output=True, check=False).returncode == 2

@@ -8,7 +8,7 @@ import pytest
 
 from rootfs_kit.axes import InitMode
 from rootfs_kit.distro import Distro
-from rootfs_kit.distro_search import find_distro
+from rootfs_kit.distro.search import find_distro
 from rootfs_kit.errors import UsageError
 from tests.distro.test_description import GOOD, PLACES
 from tests.support.config_scripts import describe

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rootfs_kit.distro import Distro
-from rootfs_kit.distro_search import find_distro
+from rootfs_kit.distro.search import find_distro
 from rootfs_kit.errors import UsageError
 from rootfs_kit.request import BuildRequest
 

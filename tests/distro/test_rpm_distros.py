@@ -8,7 +8,7 @@ import pytest
 
 from rootfs_kit.axes import InitMode
 from rootfs_kit.distro import Distro
-from rootfs_kit.distro_search import distro_of, find_distro
+from rootfs_kit.distro.search import distro_of, find_distro
 from rootfs_kit.errors import UsageError
 from rootfs_kit.mirrors import mirrors_of
 from rootfs_kit.request import BuildRequest

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from rootfs_kit.distro import Distro, SigningKey
-from rootfs_kit.distro_search import discover
+from rootfs_kit.distro.search import discover
+from rootfs_kit.distro.signing_keys import openpgp_fingerprints, require_pinned_keys
 from rootfs_kit.errors import UsageError
-from rootfs_kit.signing_keys import openpgp_fingerprints, require_pinned_keys
 from tests.support.requirements import needs_program
 
 OPENPGP = 40

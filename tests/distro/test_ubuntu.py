@@ -12,7 +12,7 @@ import pytest
 from rootfs_kit.backends import Site
 from rootfs_kit.backends.mmdebstrap import Mmdebstrap
 from rootfs_kit.distro import Distro
-from rootfs_kit.distro_search import find_distro
+from rootfs_kit.distro.search import find_distro
 from rootfs_kit.mirrors import mirrors_of
 from rootfs_kit.request import BuildRequest
 from tests.support.requirements import needs_program

@@ -9,7 +9,7 @@ import pytest
 
 from rootfs_kit import host
 from rootfs_kit.backends import Plan, Tool
-from rootfs_kit.distro_search import find_distro
+from rootfs_kit.distro.search import find_distro
 from rootfs_kit.engines.choice import choose_engine
 from rootfs_kit.errors import HostLacks
 from rootfs_kit.request import BuildRequest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rootfs_kit.subids import IdRange, SubidFile, command_to_add, largest_range
+from rootfs_kit.host.subids import IdRange, SubidFile, command_to_add, largest_range
 
 LINES = """\
 alice:100000:65536

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rootfs_kit.distro_file import BUILT_IN_DIRECTORIES, Location, load_distro
+from rootfs_kit.distro.file import load_distro
+from rootfs_kit.distro.places import BUILT_IN_DIRECTORIES, Location
 from rootfs_kit.errors import CouldNotLook, UsageError
 from rootfs_kit.suite.anatomy import MANIFEST, manifest
 from rootfs_kit.suite.bounds import parse_bounds

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from rootfs_kit.config import read_config
 from rootfs_kit.errors import UsageError
 from rootfs_kit.matrix.cells import plan_matrix, read_cells
 from rootfs_kit.matrix.commands import handed_on
 from rootfs_kit.matrix.kubernetes import job_name
-from rootfs_kit.surroundings import Surroundings
+from rootfs_kit.request.config import read_config
+from rootfs_kit.request.surroundings import Surroundings
 from tests.support.surroundings import TODAY
 
 DESCRIPTION = """\

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from rootfs_kit.namespaces import enter_private_mounts, tmpfs
+from rootfs_kit.host.namespaces import enter_private_mounts, tmpfs
 from tests.mutations.good_trees import GOOD_TREES, GoodTree
 from tests.support.verdicts import caught, judged
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from rootfs_kit import manifest
 from rootfs_kit.axes import InitMode
 from rootfs_kit.distro import Distro
-from rootfs_kit.distro_search import find_distro
+from rootfs_kit.distro.search import find_distro
 from rootfs_kit.guest import finish, furnish
 from rootfs_kit.guest.agent import resolve_agent
 from rootfs_kit.monitor import SilentMonitor

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rootfs_kit.config import read_config
 from rootfs_kit.errors import UsageError
-from rootfs_kit.knobs import KNOBS
+from rootfs_kit.request.config import read_config
+from rootfs_kit.request.knobs import KNOBS
+from rootfs_kit.request.values import OneOf
 from rootfs_kit.toml import read_table
-from rootfs_kit.values import OneOf
 from tests.support.surroundings import planned_build, planned_overlay
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from rootfs_kit.knobs import BY_FIELD, KNOBS
 from rootfs_kit.request import BuildRequest
-from rootfs_kit.settings import Source
+from rootfs_kit.request.knobs import BY_FIELD, KNOBS
+from rootfs_kit.request.settings import Source
 from tests.support.surroundings import planned_build
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rootfs_kit.errors import UsageError
-from rootfs_kit.values import BadValue, Epoch, File, Machine, Switch, Words
+from rootfs_kit.request.values import BadValue, Epoch, File, Machine, Switch, Words
 from tests.support.surroundings import planned_build, planned_overlay
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rootfs_kit.distro_search import find_distro
+from rootfs_kit.distro.search import find_distro
 from tests.rpm_builds.mirrors import FOREIGN, RpmMirror
 from tests.support.debian_archive import served
 from tests.support.rpm_repository import FLAVOURS, NEEDED_TOOLS, Flavour, Key, describe_distros, make_key, make_mirror

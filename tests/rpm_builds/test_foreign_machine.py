@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from rootfs_kit.backends.registry import find_backend
-from rootfs_kit.distro_search import find_distro
+from rootfs_kit.distro.search import find_distro
 from rootfs_kit.engines.host import HostEngine
 from rootfs_kit.request import BuildRequest
 from rootfs_kit.tree import open_rootfs

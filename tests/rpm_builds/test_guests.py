@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from rootfs_kit.distro import Distro
-from rootfs_kit.distro_search import find_distro
+from rootfs_kit.distro.search import find_distro
 from rootfs_kit.request import BuildRequest
 from tests.build.builds import differences, look, manifest
 from tests.rpm_builds.mirrors import RpmMirror

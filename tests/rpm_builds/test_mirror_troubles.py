@@ -15,7 +15,7 @@ import pytest
 
 from rootfs_kit.backends import Plan, Site
 from rootfs_kit.backends.registry import find_backend
-from rootfs_kit.distro_search import find_distro
+from rootfs_kit.distro.search import find_distro
 from rootfs_kit.engines.host import HostEngine
 from rootfs_kit.errors import BuildFailed
 from rootfs_kit.request import BuildRequest

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import pytest
 
-from rootfs_kit.subids import SUBGID, SUBUID, command_to_add, largest_range
+from rootfs_kit.host.subids import SUBGID, SUBUID, command_to_add, largest_range
 from tests.support.installation import build_wheel, install
 from tests.support.surroundings import clean_environment
 

@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from rootfs_kit.emulation import obstacle
+from rootfs_kit.host.emulation import obstacle
 from tests.support.agents import stand_in_agent
 from tests.support.boot import cloud_modules
 from tests.support.programs import foreign_program

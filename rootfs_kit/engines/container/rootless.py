@@ -12,7 +12,7 @@ import sys
 from rootfs_kit import host
 from rootfs_kit.engines.container.client import Client
 from rootfs_kit.errors import HostLacks
-from rootfs_kit.user_namespace import become_root, require_namespace
+from rootfs_kit.host.user_namespace import become_root, require_namespace
 
 
 def lives_in_its_own_namespace(client: Client) -> bool:

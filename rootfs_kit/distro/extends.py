@@ -10,41 +10,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from rootfs_kit.toml import Table, nearest_hint, read_table
-
-if TYPE_CHECKING:
-    from rootfs_kit.distro_file import Location
+from rootfs_kit.distro import Distro
+from rootfs_kit.distro.places import DESCRIPTION, Location, locations
+from rootfs_kit.toml import Table, nearest_hint
 
 EXTENDS = "extends"
 NOT_INHERITED = ("title", "aliases", "tested")
 ADDED = ("packages", "extra")
 
 
-def whole_table(location: Location, chain: tuple[Path, ...] = ()) -> Table:
-    """The table of the distro.toml at `location`, over those that it extends; `chain` led there.
+def parent_of(table: Table, location: Location, chain: tuple[Path, ...]) -> Location | None:
+    """Where the distribution is that `table` extends: the first of that name that is not among `chain`, which led here.
 
-    Lines are those of the file itself: what it extends is read, and told off, on its own first. Raises UsageError.
+    None for a table that extends nothing. Raises UsageError.
     """
-    from rootfs_kit.distro_file import DESCRIPTION, described_by
-
-    table = _with_absolute_files(read_table(location.directory / DESCRIPTION))
     if EXTENDS not in table:
-        return table
-    parent = _parent(table, location, (*chain, location.directory.resolve()))
-    below = whole_table(parent, (*chain, location.directory.resolve()))
-    inherited = dict(below.data)
-    inherited["ids"] = list(described_by(below, parent).os_release_ids)
-    for key in NOT_INHERITED:
-        inherited.pop(key, None)
-    return replace(table, data=_merged(inherited, table.data))
-
-
-def _parent(table: Table, location: Location, chain: tuple[Path, ...]) -> Location:
-    """Where the distribution is that `table` extends: the first of that name that is not on the way to it."""
-    from rootfs_kit.distro_file import DESCRIPTION, locations
-
+        return None
     name = table.text(EXTENDS)
     known = locations((*location.among, *_directory_around(location)))
     candidates = [each for each in known if each.name == name]
@@ -59,6 +42,15 @@ def _parent(table: Table, location: Location, chain: tuple[Path, ...]) -> Locati
         return candidate
     way = " -> ".join([*(directory.name for directory in chain), name])
     table.refuse(EXTENDS, f"it extends itself: {way}", "Take one of the `extends` out.")
+
+
+def inherited_by(table: Table, below: Table, parent: Distro) -> Table:
+    """`table` over the whole table of what it extends, the distribution `parent`."""
+    inherited = dict(below.data)
+    inherited["ids"] = list(parent.os_release_ids)
+    for key in NOT_INHERITED:
+        inherited.pop(key, None)
+    return replace(table, data=_merged(inherited, table.data))
 
 
 def _directory_around(location: Location) -> tuple[Path, ...]:
@@ -81,7 +73,7 @@ def _merged(below: Mapping[str, Any], above: Mapping[str, Any], place: tuple[str
     return merged
 
 
-def _with_absolute_files(table: Table) -> Table:
+def with_absolute_files(table: Table) -> Table:
     """The names of files count from the directory of the distro.toml that names them."""
     data = dict(table.data)
     directory = table.path.parent

@@ -16,11 +16,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rootfs_kit.errors import UsageError
-from rootfs_kit.knob import Knob
-from rootfs_kit.knobs import KNOBS
-from rootfs_kit.settings import Layer, Origin, Setting, Source
+from rootfs_kit.request.knob import Knob
+from rootfs_kit.request.knobs import KNOBS
+from rootfs_kit.request.settings import Layer, Origin, Setting, Source
+from rootfs_kit.request.values import BadValue
 from rootfs_kit.toml import Table, read_table
-from rootfs_kit.values import BadValue
 
 DISTRO_KEY = "distro"
 DISTROS_DIR_KEY = "distros-dir"

@@ -11,7 +11,8 @@ from os import PathLike
 from typing import Any
 
 from rootfs_kit.distro import BUILT_IN, Distro, Release
-from rootfs_kit.distro_file import load_distro, locate
+from rootfs_kit.distro.file import load_distro
+from rootfs_kit.distro.places import locate
 from rootfs_kit.errors import UsageError
 
 Paths = Sequence[str | PathLike[str]]

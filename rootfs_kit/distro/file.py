@@ -1,35 +1,17 @@
-"""Where the descriptions of distributions are found, and how a `distro.toml` is read.
-
-A directory that was named wins over one of the environment's, that over a plugin's, and that over a built-in one of
-the same name; so a user may change a distribution by copying its directory.
-"""
+"""How the description of a distribution, its `distro.toml`, is read; where there are any says `places.py`."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from os import PathLike
 from pathlib import Path
 
 from rootfs_kit.axes import FEATURES, InitMode
-from rootfs_kit.distro import BUILT_IN, Builder, Distro, PackageRules, Release, Repository, SigningKey
-from rootfs_kit.distro_extends import whole_table
-from rootfs_kit.errors import UsageError
-from rootfs_kit.toml import Table
-
-DESCRIPTION = "distro.toml"
-CONFIG_SCRIPT = "config.sh"
-
-# Reading a config.sh runs it, so one counts only in a directory that the user named; with both, distro.toml wins.
-DESCRIPTIONS = (DESCRIPTION,)
-NAMED_DESCRIPTIONS = (DESCRIPTION, CONFIG_SCRIPT)
-
-# An installed wheel keeps `distros/` inside the package, a checkout beside it; the first that exists counts.
-BUILT_IN_DIRECTORIES = (Path(__file__).parent / "distros", Path(__file__).parent.parent / "distros")
+from rootfs_kit.distro import Builder, Distro, PackageRules, Release, Repository, SigningKey
+from rootfs_kit.distro.extends import inherited_by, parent_of, with_absolute_files
+from rootfs_kit.distro.places import DESCRIPTION, Location, require_distro_name
+from rootfs_kit.toml import Table, read_table
 
 _FINGERPRINT = re.compile("[0-9a-f]{40}(?:[0-9a-f]{24})?")
-_NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._-]*")
 
 KEYS = (
     "extends",
@@ -67,48 +49,6 @@ _RELEASE_KEYS = (
 )
 
 
-@dataclass(frozen=True)
-class Location:
-    """A directory that describes the distribution `name`, and which search turned it up.
-
-    `among` are the directories that were searched besides plugins' and built-in ones: what it extends may be there.
-    """
-
-    name: str
-    directory: Path
-    found_by: str
-    among: tuple[Path, ...] = ()
-
-
-def locate(paths: Sequence[str | PathLike[str]] = ()) -> list[Location]:
-    """Where every distribution is described, sorted by name; nothing is read yet.
-
-    Raises UsageError for one of `paths` that is no directory or describes nothing.
-    """
-    found: dict[str, Location] = {}
-    for location in locations(paths):
-        found.setdefault(location.name, location)
-    return [found[name] for name in sorted(found)]
-
-
-def locations(paths: Sequence[str | PathLike[str]] = ()) -> list[Location]:
-    """Where every distribution is described, in the order in which they count; names may be there more than once."""
-    among = tuple(map(Path, paths))
-    return [replace(each, among=among) for each in (*_named(paths), *_of_plugins(), *_built_in())]
-
-
-def describes(directory: Path, descriptions: Sequence[str]) -> bool:
-    """Whether `directory` holds the description of a distribution, in one of the files that count."""
-    return any((directory / name).is_file() for name in descriptions)
-
-
-def require_distro_name(name: str) -> None:
-    """Raise UsageError for what is no name for a distribution, and for its directory."""
-    if not _NAME.fullmatch(name):
-        hint = "Use letters, digits, dots, dashes and underscores."
-        raise UsageError("reading the name of a directory", f'"{name}" is no name for a distribution', hint)
-
-
 def load_distro(location: Location) -> Distro:
     """The distribution that the `distro.toml` or `config.sh` at `location` describes; the latter is run.
 
@@ -116,13 +56,27 @@ def load_distro(location: Location) -> Distro:
     """
     require_distro_name(location.name)
     if not (location.directory / DESCRIPTION).exists():
-        from rootfs_kit.config_script import read_config_script
+        from rootfs_kit.distro.config_script import read_config_script
 
         return read_config_script(location.name, location.directory, location.found_by)
-    return described_by(whole_table(location), location)
+    return _described_by(_whole_table(location), location)
 
 
-def described_by(table: Table, location: Location) -> Distro:
+def _whole_table(location: Location, chain: tuple[Path, ...] = ()) -> Table:
+    """The table of the distro.toml at `location`, over those that it extends; `chain` led there.
+
+    Lines are those of the file itself: what it extends is read, and told off, on its own first. Raises UsageError.
+    """
+    table = with_absolute_files(read_table(location.directory / DESCRIPTION))
+    chain = (*chain, location.directory.resolve())
+    parent = parent_of(table, location, chain)
+    if parent is None:
+        return table
+    below = _whole_table(parent, chain)
+    return inherited_by(table, below, _described_by(below, parent))
+
+
+def _described_by(table: Table, location: Location) -> Distro:
     """The distribution that `table`, with all that it extends, describes. Raises UsageError."""
     table.refuse_unknown(KEYS)
     trim = table.table("trim")
@@ -154,51 +108,6 @@ def described_by(table: Table, location: Location) -> Distro:
         builder=_builder(table),
         tested=table.text("tested") if "tested" in table else "",
     )
-
-
-def _named(paths: Sequence[str | PathLike[str]]) -> Iterator[Location]:
-    for path in map(Path, paths):
-        if not path.is_dir():
-            found = "it is no directory" if path.exists() else "there is no such directory"
-            raise UsageError(f"looking for distributions in {path}", found, _WHAT_A_DIRECTORY_HOLDS)
-        locations = list(_within(path.absolute(), str(path), NAMED_DESCRIPTIONS))
-        if not locations:
-            raise UsageError(
-                f"looking for distributions in {path}",
-                f"there is no {DESCRIPTION} and no {CONFIG_SCRIPT} in it",
-                _WHAT_A_DIRECTORY_HOLDS,
-            )
-        yield from locations
-
-
-_WHAT_A_DIRECTORY_HOLDS = (
-    f"Name a directory that holds one directory per distribution, each with a {DESCRIPTION} or {CONFIG_SCRIPT}, in "
-    "--distros-dir or ROOTFS_KIT_DISTROS_PATH."
-)
-
-
-def _of_plugins() -> Iterator[Location]:
-    from rootfs_kit.plugins import plugin_manager
-
-    for directories in plugin_manager().hook.rootfs_kit_distros():
-        for directory in directories:
-            yield from _within(Path(directory), "a plugin", DESCRIPTIONS)
-
-
-def _built_in() -> Iterator[Location]:
-    directory = next((each for each in BUILT_IN_DIRECTORIES if each.is_dir()), None)
-    if directory is not None:
-        yield from _within(directory, BUILT_IN, DESCRIPTIONS)
-
-
-def _within(directory: Path, found_by: str, descriptions: Sequence[str]) -> Iterator[Location]:
-    """The distributions in `directory`, or the one that it is."""
-    if describes(directory, descriptions):
-        yield Location(directory.resolve().name, directory, found_by)
-        return
-    for inner in sorted(directory.iterdir()):
-        if describes(inner, descriptions):
-            yield Location(inner.name, inner, found_by)
 
 
 def _default_release(table: Table) -> str:

@@ -1,6 +1,6 @@
 """The table of the distributions that rootfs-kit brings, made from their descriptions.
 
-`python -m rootfs_kit.distro_table FILE` writes docs/distros.md.
+`python -m rootfs_kit.distro.table FILE` writes docs/distros.md.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rootfs_kit.distro import BUILT_IN, Distro, Release
-from rootfs_kit.distro_file import load_distro, locate
+from rootfs_kit.distro.file import load_distro
+from rootfs_kit.distro.places import locate
 
 INTRODUCTION = """\
 # The distributions
 
-Generated from `distros/` by `python -m rootfs_kit.distro_table docs/distros.md`; a test fails when this file is stale.
+Generated from `distros/` by `python -m rootfs_kit.distro.table docs/distros.md`; a test fails when this file is stale.
 `rootfs-kit list` shows those that can be built here and now, your own among them
 ([adding-a-distro.md](adding-a-distro.md)); `rootfs-kit show NAME` shows what a build of one uses.
 
@@ -59,7 +60,7 @@ def _release(release: Release, distro: Distro) -> str:
 def main(arguments: Sequence[str]) -> int:
     """Write the table to the file that the one argument names."""
     if len(arguments) != 1:
-        sys.stderr.write("usage: python -m rootfs_kit.distro_table FILE\n")
+        sys.stderr.write("usage: python -m rootfs_kit.distro.table FILE\n")
         return 2
     Path(arguments[0]).write_text(markdown(built_in()))
     return 0

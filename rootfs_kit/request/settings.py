@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from rootfs_kit.errors import UsageError
-from rootfs_kit.knob import Knob
-from rootfs_kit.knobs import KNOBS
-from rootfs_kit.values import BadValue, Switch, shown
+from rootfs_kit.request.knob import Knob
+from rootfs_kit.request.knobs import KNOBS
+from rootfs_kit.request.values import BadValue, Switch, shown
 
 
 class Source(StrEnum):

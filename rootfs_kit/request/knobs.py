@@ -7,9 +7,9 @@ file a knob has the name of its long option without the dashes in front.
 
 from __future__ import annotations
 
-from rootfs_kit.knob import BUILD_ONLY, Knob, Section
 from rootfs_kit.request import AUTO_ENGINE, PROBE_AGENT, Format
-from rootfs_kit.values import Epoch, File, Files, Given, Machine, OneOf, Output, Switch, Text, Words
+from rootfs_kit.request.knob import BUILD_ONLY, Knob, Section
+from rootfs_kit.request.values import Epoch, File, Files, Given, Machine, OneOf, Output, Switch, Text, Words
 
 # The characters of package names, versions and relations; a name may not pass for an option of a package manager,
 # nor for one of apt's search patterns, which begin with `?` and `~`.

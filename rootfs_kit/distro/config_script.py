@@ -23,7 +23,7 @@ from rootfs_kit.errors import HostLacks, UsageError
 CONFIG = "config.sh"
 LIBRARY = "rootfs_lib.sh"
 DOCKERFILE = "Dockerfile.in"
-READER = Path(__file__).parent / "backends" / "shell" / "read.sh"
+READER = Path(__file__).parents[1] / "backends" / "shell" / "read.sh"
 
 # What a config.sh may set, in osbuilder's contract; the rest of its variables are its own business.
 VARIABLES = (

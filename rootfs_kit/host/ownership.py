@@ -15,8 +15,8 @@ from pathlib import Path
 
 from rootfs_kit.errors import UsageError
 from rootfs_kit.host import is_root
+from rootfs_kit.host.subids import SUBGID, SUBUID, IdRange, SubidFile, command_to_add, largest_range
 from rootfs_kit.request import BuildRequest, Format
-from rootfs_kit.subids import SUBGID, SUBUID, IdRange, SubidFile, command_to_add, largest_range
 
 NOBODY = 65534
 """The guest's id that stands for one beyond the user's range."""

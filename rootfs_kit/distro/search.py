@@ -7,7 +7,8 @@ from os import PathLike
 from pathlib import Path
 
 from rootfs_kit.distro import Distro, did_you_mean, listed
-from rootfs_kit.distro_file import NAMED_DESCRIPTIONS, Location, describes, load_distro, locate
+from rootfs_kit.distro.file import load_distro
+from rootfs_kit.distro.places import NAMED_DESCRIPTIONS, Location, describes, locate
 from rootfs_kit.errors import UsageError
 
 

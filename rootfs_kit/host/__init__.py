@@ -181,7 +181,7 @@ def _unshare(flags: int) -> bool:
 
 def _make_mount_namespace() -> bool:
     """AppArmor lets users make namespaces, and takes the rights away that there are in them: so use one."""
-    from rootfs_kit.namespaces import enter_private_mounts
+    from rootfs_kit.host.namespaces import enter_private_mounts
 
     if not is_root() and not _unshare(CLONE_NEWUSER):
         return False

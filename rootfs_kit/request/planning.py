@@ -11,13 +11,13 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from rootfs_kit.axes import InitMode
-from rootfs_kit.config import Config, read_config
 from rootfs_kit.distro import Distro
-from rootfs_kit.distro_search import discover, find_distro
+from rootfs_kit.distro.search import discover, find_distro
 from rootfs_kit.errors import UsageError
-from rootfs_kit.knobs import BY_FIELD, KNOBS
 from rootfs_kit.request import PROBE_AGENT, STANDARD_OUTPUT, BuildRequest, Format
-from rootfs_kit.settings import (
+from rootfs_kit.request.config import Config, read_config
+from rootfs_kit.request.knobs import BY_FIELD, KNOBS
+from rootfs_kit.request.settings import (
     Layer,
     Origin,
     Setting,
@@ -29,8 +29,8 @@ from rootfs_kit.settings import (
     require_switched_files,
     unused_variables,
 )
-from rootfs_kit.surroundings import Surroundings
-from rootfs_kit.values import File, Files
+from rootfs_kit.request.surroundings import Surroundings
+from rootfs_kit.request.values import File, Files
 
 # Three ways to name one thing, the agent: the strongest source that uses any of them decides.
 AGENT_SOURCES = ("agent_bin", "agent_tarball", "agent")

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 from rootfs_kit import host
 from rootfs_kit.errors import HostLacks
-from rootfs_kit.namespaces import enter_user_namespace
+from rootfs_kit.host.namespaces import enter_user_namespace
+from rootfs_kit.host.subids import ENOUGH, SUBGID, SUBUID, IdRange, SubidFile, command_to_add, largest_range
 from rootfs_kit.run import DEFAULT_PATH
-from rootfs_kit.subids import ENOUGH, SUBGID, SUBUID, IdRange, SubidFile, command_to_add, largest_range
 
 DOING = "entering a user namespace"
 MAPPERS = {"newuidmap": SUBUID, "newgidmap": SUBGID}

@@ -1,6 +1,6 @@
 """What a distribution is: its releases, packages, architectures and habits.
 
-Where the descriptions are found and how they are read is `distro_file.py`; how a package manager is driven is a
+Where descriptions are found is `places.py`, how they are read `file.py`; how a package manager is driven is a
 backend's business (`rootfs_kit/backends/`).
 """
 

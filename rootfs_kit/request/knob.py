@@ -6,7 +6,7 @@ from dataclasses import MISSING, dataclass, fields
 from enum import StrEnum
 
 from rootfs_kit.request import BuildRequest
-from rootfs_kit.values import Files, Kind, Switch, Words, shown
+from rootfs_kit.request.values import Files, Kind, Switch, Words, shown
 
 
 class Section(StrEnum):

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from rootfs_kit.backends.registry import backend_names
 from rootfs_kit.distro import Distro, listed
-from rootfs_kit.distro_file import require_distro_name
-from rootfs_kit.distro_search import find_distro
+from rootfs_kit.distro.places import require_distro_name
+from rootfs_kit.distro.search import find_distro
 from rootfs_kit.errors import UsageError
 
 SKELETONS = Path(__file__).parent / "skeletons"

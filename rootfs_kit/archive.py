@@ -6,13 +6,15 @@ A mirror that is dead should cost seconds: a package manager that waits for one 
 from __future__ import annotations
 
 import ssl
-import subprocess
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from http.client import HTTPException
+
+from rootfs_kit.backends import Command
+from rootfs_kit.talk import ask
 
 ANSWER_SECONDS = 10
 ATTEMPTS = 3
@@ -42,19 +44,8 @@ def archives_of_apt(origin: str) -> tuple[str, ...]:
     Source of the fields: apt-get(8), indextargets.
     """
     fields = "$(ORIGIN)\t$(LABEL)\t$(REPO_URI)"
-    try:
-        asked = subprocess.run(
-            ["apt-get", "indextargets", "--format", fields, "Created-By: Packages"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=ANSWER_SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ()
-    lines = [line.split("\t") for line in asked.stdout.splitlines()]
+    answer = ask(Command(("apt-get", "indextargets", "--format", fields, "Created-By: Packages")), ANSWER_SECONDS)
+    lines = [line.split("\t") for line in answer.out.decode(errors="replace").splitlines()]
     return tuple(dict.fromkeys(line[2] for line in lines if len(line) == 3 and line[:2] == [origin, origin]))
 
 

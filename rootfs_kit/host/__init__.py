@@ -11,12 +11,12 @@ import os
 import platform
 import pwd
 import shutil
-import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rootfs_kit.backends import Tool
+from rootfs_kit.backends import Command, Tool
+from rootfs_kit.talk import ask
 
 CLONE_NEWNS = 0x00020000  # linux/sched.h
 CLONE_NEWUSER = 0x10000000
@@ -156,23 +156,8 @@ def _package_of(tool: Tool, ids: Sequence[str]) -> str:
 
 
 def _engine_complaint(engine: str) -> str | None:
-    try:
-        asked = subprocess.run(
-            [engine, "ps", "--quiet"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=ENGINE_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return f"no answer within {ENGINE_SECONDS} s"
-    except OSError as error:
-        return str(error.strerror)
-    if asked.returncode == 0:
-        return None
-    return (asked.stderr.strip().splitlines() or ["it failed and said nothing"])[-1]
+    answer = ask(Command((engine, "ps", "--quiet"), is_client=True), ENGINE_SECONDS)
+    return answer.last_words if answer.status else None
 
 
 def _unshare(flags: int) -> bool:

@@ -88,7 +88,10 @@ def test_a_missing_file_is_named(tmp_path: Path):
 
 
 def test_keys_of_other_kinds_are_not_for_this_check(tmp_path: Path):
+    """Neither file is there, which is only told of a key whose fingerprint is OpenPGP's."""
     require_pinned_keys([SigningKey(tmp_path / "key.rsa.pub", "0" * 64)])
+    with pytest.raises(UsageError, match="No such file"):
+        require_pinned_keys([SigningKey(tmp_path / "key.asc", "0" * OPENPGP)])
 
 
 def gpg_fingerprints(file: Path, home: Path) -> list[str]:

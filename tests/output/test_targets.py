@@ -118,6 +118,10 @@ def test_what_was_an_archive_before_may_be_replaced(tmp_path: Path, head: bytes)
     file = tmp_path / "archive"
     file.write_bytes(head)
     require_safe_file(file, force=False)
+    assert file.read_bytes() == head
+    file.write_bytes(b"Dear Jane," + head)
+    with pytest.raises(UsageError, match="no archive"):
+        require_safe_file(file, force=False)
 
 
 def test_no_archive_goes_to_a_directory_a_device_or_through_a_link(tmp_path: Path) -> None:

@@ -84,7 +84,9 @@ def test_every_missing_input_can_be_listed(tmp_path: Path):
 def test_inputs_that_are_there_are_fine(tmp_path: Path):
     (tmp_path / "agent").write_bytes(b"")
     (tmp_path / "modules").mkdir()
-    require_inputs(planned_build(tmp_path, agent_bin="agent", kernel_modules="modules").settings)
+    settings = planned_build(tmp_path, agent_bin="agent", kernel_modules="modules").settings
+    require_inputs(settings)
+    assert list(missing_inputs(settings)) == []
 
 
 def test_a_release_whose_updates_ended_is_built_with_a_warning(tmp_path: Path):

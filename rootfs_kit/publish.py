@@ -24,6 +24,12 @@ from rootfs_kit.tree import RootfsTree
 AT_FDCWD = -100
 STDOUT = 1
 RENAME_EXCHANGE = 2
+NOT_ALLOWED = "Check the rights on the directory above it, and build again."
+OF_AN_IMAGE = (
+    "The old tree belongs to the image of this container, or to another lower layer of an overlay filesystem, where no "
+    "directory can be renamed (EXDEV). Build to a new directory, or remove the old one first."
+)
+"""Documentation/filesystems/overlayfs.rst, "renaming directories"."""
 
 
 def copy_tree(source: Path, destination: Path, monitor: Monitor, log: Log) -> None:
@@ -51,7 +57,9 @@ def publish(staging: Staging, made: Path, owner: Owner | None, monitor: Monitor,
         raise BuildFailed(
             f"renaming the finished tree to {staging.target}",
             error.strerror or str(error),
-            "Check the rights on the directory above it, and build again.",
+            OF_AN_IMAGE
+            if error.errno == errno.EXDEV
+            else "Check the rights on the directory above it, and build again.",
         ) from error
     remove_tree(staging.old)
 

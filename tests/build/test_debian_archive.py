@@ -132,6 +132,12 @@ def test_the_agent_is_started_on_the_way_up(systemd_guest: Guest) -> None:
         assert wanted.is_file
 
 
+def test_no_timer_of_the_package_manager_is_enabled(systemd_guest: Guest) -> None:
+    enabled = systemd_guest.tree.listdir("/etc/systemd/system/timers.target.wants")
+    assert not [name for name in enabled if name.startswith(("apt-", "dpkg-"))]
+    assert systemd_guest.tree.exists("/usr/lib/systemd/system/apt-daily.timer")
+
+
 def test_tmp_is_memory(systemd_guest: Guest) -> None:
     unit = systemd_guest.tree.unit("tmp.mount")
     assert unit is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes.util
 import subprocess
 import tarfile
 from pathlib import Path
@@ -33,8 +34,12 @@ def rpm_orders(pairs: list[tuple[str, str]]) -> list[int]:
     return [int(word) for word in output("rpm", "--eval", f"%{{lua: {calls}}}").split()]
 
 
+LIBALPM = ctypes.util.find_library("alpm")
+
+
 def pacman_order(a: str, b: str) -> int:
-    return int(output("vercmp", a, b))
+    """The answer of pacman's own library; its vercmp, which asks that too, is not in every distribution's package."""
+    return int(ctypes.CDLL(LIBALPM).alpm_pkg_vercmp(a.encode(), b.encode()))
 
 
 def unpack_alpine(place: Path, tarball: str = ALPINE) -> Path:

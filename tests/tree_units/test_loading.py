@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,8 @@ import pytest
 from rootfs_kit.errors import CouldNotLook
 from rootfs_kit.tree import open_rootfs
 from rootfs_kit.tree.units import find_unit
-from tests.support.requirements import needs_program
+from tests.support.nobody import as_nobody
+from tests.support.requirements import needs_program, needs_root
 from tests.tree_units.workshop import ETC, LIB, RUN, Units
 
 
@@ -198,14 +201,22 @@ def test_a_unit_that_is_a_directory_or_a_fifo_is_no_unit(units: Units) -> None:
     assert units.find("b.service") is None
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="needs not to be root: root may read everything")
-def test_a_directory_that_cannot_be_read_is_not_taken_for_an_empty_one(units: Units) -> None:
-    (units.root / LIB).chmod(0)
+@needs_root()
+def test_a_directory_that_cannot_be_read_is_not_taken_for_an_empty_one() -> None:
+    """As an ordinary user finds it: root may read everything."""
+    with tempfile.TemporaryDirectory(prefix="rootfs-kit-nobody-") as place:
+        Path(place).chmod(0o755)
+        units = Units(Path(place) / "root")
+        (units.root / LIB).chmod(0)
+        units.root.chmod(0o755)
+        assert "Permission denied" in as_nobody(partial(_why_not, units, "sysinit.target"))
+
+
+def _why_not(units: Units, name: str) -> str:
     try:
-        with pytest.raises(CouldNotLook):
-            units.find("sysinit.target")
-    finally:
-        (units.root / LIB).chmod(0o755)
+        return f"found {units.find(name)}"
+    except CouldNotLook as error:
+        return error.found
 
 
 @needs_program("systemd-analyze")

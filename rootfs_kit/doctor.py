@@ -23,8 +23,8 @@ from rootfs_kit.errors import HostLacks, UsageError
 from rootfs_kit.host import emulation
 from rootfs_kit.host.subids import SUBGID, SUBUID, command_to_add, largest_range
 from rootfs_kit.mirrors import mirrors_of, site_to_show
+from rootfs_kit.planning import PlannedBuild
 from rootfs_kit.request import PROBE_AGENT
-from rootfs_kit.request.planning import PlannedBuild
 from rootfs_kit.staging import LEAST_MEMORY
 
 MEBIBYTE = 1 << 20

@@ -18,8 +18,8 @@ from rootfs_kit.distro import Release, listed
 from rootfs_kit.engines.choice import choose_engine
 from rootfs_kit.errors import HostLacks, UsageError
 from rootfs_kit.mirrors import mirrors_of, site_to_show
+from rootfs_kit.planning import PlannedBuild, missing_inputs
 from rootfs_kit.request.knobs import BY_FIELD
-from rootfs_kit.request.planning import PlannedBuild, missing_inputs
 from rootfs_kit.request.settings import Setting
 
 Facts = dict[str, Any]

@@ -103,7 +103,7 @@ def show(distro: str | None, config: str | None, distros_dirs: tuple[str, ...], 
       rootfs-kit show --config build.toml --format json
     """
     from rootfs_kit import show as showing
-    from rootfs_kit.request.planning import Said, plan_build
+    from rootfs_kit.planning import Said, plan_build
 
     around = Surroundings.of_this_process()
     planned = plan_build(Said(distro, knobs_given(knobs), config, distros_dirs), around)
@@ -138,7 +138,7 @@ def build(
       rootfs-kit build --config build.toml
       rootfs-kit build ./my-distro                a directory with a config.sh
     """
-    from rootfs_kit.request.planning import Said, plan_build, require_inputs
+    from rootfs_kit.planning import Said, plan_build, require_inputs
 
     around = Surroundings.of_this_process()
     planned = plan_build(Said(distro, knobs_given(knobs), config, distros_dirs), around)
@@ -173,7 +173,7 @@ def overlay(config: str | None, as_json: bool, verbose: int, quiet: bool, **knob
       rootfs-kit overlay -r ./overlay --agent-bin ./kata-agent
       rootfs-kit overlay -r ./their-rootfs --agent-bin ./kata-agent --agent-init
     """
-    from rootfs_kit.request.planning import Said, plan_overlay, require_inputs
+    from rootfs_kit.planning import Said, plan_overlay, require_inputs
 
     planned = plan_overlay(Said(None, knobs_given(knobs), config), Surroundings.of_this_process())
     require_inputs(planned.settings)
@@ -203,7 +203,7 @@ def doctor(distro: str | None, config: str | None, distros_dirs: tuple[str, ...]
     Exit status 4 where something is missing that the build needs; what is optional is only told.
     """
     from rootfs_kit import doctor as doctoring
-    from rootfs_kit.request.planning import Said, plan_builds
+    from rootfs_kit.planning import Said, plan_builds
 
     around = Surroundings.of_this_process()
     builds = plan_builds(Said(distro, knobs_given(knobs), config, distros_dirs), around)

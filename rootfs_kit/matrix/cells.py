@@ -23,10 +23,10 @@ from itertools import product
 from pathlib import Path
 
 from rootfs_kit.errors import UsageError
+from rootfs_kit.planning import PlannedBuild, Said, plan_build, require_inputs
 from rootfs_kit.request.config import DISTRO_KEY, MATRIX_KEY
 from rootfs_kit.request.knob import Knob
 from rootfs_kit.request.knobs import KNOBS
-from rootfs_kit.request.planning import PlannedBuild, Said, plan_build, require_inputs
 from rootfs_kit.request.surroundings import Surroundings
 from rootfs_kit.toml import Table, read_table
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rootfs_kit.errors import UsageError
-from rootfs_kit.request.planning import missing_inputs, require_inputs
+from rootfs_kit.planning import missing_inputs, require_inputs
 from tests.distro.test_discovery import make
 from tests.support.surroundings import planned_build, planned_overlay
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
+from rootfs_kit.planning import Planned, PlannedBuild, Said, plan_build, plan_overlay
 from rootfs_kit.request.knobs import KNOBS
-from rootfs_kit.request.planning import Planned, PlannedBuild, Said, plan_build, plan_overlay
 from rootfs_kit.request.surroundings import Surroundings
 
 PROJECT = Path(__file__).resolve().parents[2]

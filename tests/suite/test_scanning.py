@@ -42,6 +42,12 @@ def pytest_collection_finish(session):
 
     DirectorySource.scan = tell
 """
+FROZEN = """
+import gc
+
+def test_what_lasts_is_left_to_itself(rootfs):
+    assert gc.get_freeze_count() > 0
+"""
 LOADERS = """
 import sys
 
@@ -74,6 +80,12 @@ def test_our_modules_are_loaded_by_pythons_own_loader(run: Pytest, here: Path, r
     (here / "test_mine.py").write_text(LOADERS)
     ended = run(f"--rootfs={rootfs_dir}", "test_mine.py", "rootfs-kit/test_init.py")
     assert ended.lines_with("test_mine.py ."), ended.text
+
+
+def test_the_collector_passes_over_what_lasts(run: Pytest, here: Path, rootfs_dir: Path) -> None:
+    (here / "test_mine.py").write_text(FROZEN)
+    ended = run(f"--rootfs={rootfs_dir}", "test_mine.py")
+    assert ended.status == 0, ended.text
 
 
 def test_finders_are_as_they_were_once_it_is_over(rootfs_dir: Path) -> None:

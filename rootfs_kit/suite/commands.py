@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from typing import Any, TextIO
 
 import click
@@ -31,7 +32,8 @@ def check(
     if options.report is not None:
         write_report(verdict, options.report)
     if not (quiet and verdict.conforms):
-        for line in summary(verdict, truncate=options.truncate, verbose=verbose):
+        width = shutil.get_terminal_size().columns if out.isatty() else None
+        for line in summary(verdict, truncate=options.truncate, verbose=verbose, width=width):
             click.echo(line, file=out)
     if in_github_actions():
         for line in workflow_commands(verdict):

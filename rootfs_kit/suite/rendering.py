@@ -5,6 +5,8 @@ Everything that comes from a rootfs may hold terminal escapes and newlines; noth
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
 from rootfs_kit.suite.check import Finding
@@ -12,6 +14,7 @@ from rootfs_kit.suite.verdict import Judged, Result, State, Unknown
 from rootfs_kit.tree.paths import shown
 
 MOST_SHOWN = 5
+LABEL = re.compile(r" +(?:found|expected|at boot|mend|waived|rule) +")
 PLACE = "\0"  # in no guest path: a path may not hold it
 
 
@@ -46,6 +49,18 @@ def result_lines(result: Result, truncate: bool = True) -> list[str]:
         return [f"  | {shown(line)}" for line in result.reason.splitlines()]
     lines = list(finding_lines(result.findings, truncate))
     return [*lines, f"  rule      {result.source}"] if result.source else lines
+
+
+def fitted(line: str, width: int) -> list[str]:
+    """A line of a result in pieces for a terminal of `width` columns; text goes on under where it began.
+
+    Broken between words alone: a path that is longer stays whole, to be copied.
+    """
+    label = LABEL.match(line)
+    begin = label.end() if label else len(line) - len(line.lstrip())
+    indent = begin if label else begin + 2
+    pieces = textwrap.wrap(line[begin:], max(1, width - indent), break_long_words=False, break_on_hyphens=False)
+    return [line[:begin] + pieces[0], *(" " * indent + piece for piece in pieces[1:])] if pieces else [line]
 
 
 def _unknown_lines(unknown: Unknown) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import click
 
 from rootfs_kit.errors import ExitCode
-from rootfs_kit.suite.rendering import result_lines
+from rootfs_kit.suite.rendering import fitted, result_lines
 from rootfs_kit.suite.verdict import Result, State, Verdict
 from rootfs_kit.tree.paths import shown
 
@@ -28,8 +28,13 @@ SENTENCES = {
 }
 
 
-def summary(verdict: Verdict, *, truncate: bool = True, verbose: bool = False) -> Iterator[str]:
-    """The lines of the summary, with ANSI colours; click.echo takes them out where nobody would see them."""
+def summary(
+    verdict: Verdict, *, truncate: bool = True, verbose: bool = False, width: int | None = None
+) -> Iterator[str]:
+    """The lines of the summary, with ANSI colours; click.echo takes them out where nobody would see them.
+
+    What is said of a result is broken for `width` columns where that is given, for people at a terminal.
+    """
     yield f"rootfs   {shown(verdict.rootfs)} ({verdict.kind})"
     yield f"profile  {verdict.profile}"
     if verbose:
@@ -37,13 +42,15 @@ def summary(verdict: Verdict, *, truncate: bool = True, verbose: bool = False) -
     for state in (*ALWAYS, *(ON_REQUEST if verbose else ())):
         for result in verdict.of(state):
             yield ""
-            yield from _result_lines(result, truncate)
+            yield _title(result)
+            for line in result_lines(result, truncate):
+                yield from fitted(line, width) if width else [line]
     if verbose:
         yield from _skipped_lines(verdict)
     yield ""
     yield from (shown(remark) for remark in verdict.remarks)
     yield from (click.style(shown(complaint), fg="red") for complaint in verdict.complaints)
-    yield count_line(verdict)
+    yield from fitted(count_line(verdict), width) if width else [count_line(verdict)]
     yield click.style(SENTENCES[verdict.exit_code], fg="green" if verdict.conforms else "red", bold=True)
 
 
@@ -53,10 +60,8 @@ def count_line(verdict: Verdict) -> str:
     return f"{len(verdict.results)} checks in {verdict.seconds:.1f} s: {', '.join(counts) or 'none'}"
 
 
-def _result_lines(result: Result, truncate: bool) -> Iterator[str]:
-    word = click.style(f"{result.state.upper()}", fg=COLOURS[result.state], bold=True)
-    yield f"{word}  {result.title}"
-    yield from result_lines(result, truncate)
+def _title(result: Result) -> str:
+    return f"{click.style(result.state.upper(), fg=COLOURS[result.state], bold=True)}  {result.title}"
 
 
 def _skipped_lines(verdict: Verdict) -> Iterator[str]:

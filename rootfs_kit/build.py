@@ -100,6 +100,13 @@ class Workshop:
         """The tree that is being made."""
         return self.staging.work / "tree"
 
+    def require_the_tree(self) -> None:
+        """Raise BuildFailed where a script that was given the tree left something else there, such as a link."""
+        if self.made.is_symlink() or not self.made.is_dir():
+            found = "a link is in its place" if self.made.is_symlink() else "it is not there any more"
+            hint = "Scripts have to fill the directory that they are given, and to leave it where it is."
+            raise BuildFailed("looking for the tree that is being built", found, hint)
+
     def run(self, command: Command) -> None:
         """Run a program of this host, logged with the rest of the build. Raises BuildFailed, HostLacks."""
         run(command, self.monitor, self.log)
@@ -120,6 +127,7 @@ def _install(
 
     with container_hooks(engine.name, planner(Site(bench.tree, scratch, mirrors[0])), bench):
         plan = from_the_first(mirrors, index, install, workshop.monitor)
+    workshop.require_the_tree()
     remove_tree(scratch)
     with RootfsEditor(workshop.made) as editor:
         for path, text in plan.settings.items():
@@ -136,6 +144,7 @@ def _finish(
         owed = furnish(editor, request, agent, distro, monitor, run_on_host=workshop.run)
         written = manifest.write(editor, request, agent, distro, plan, owed)
         finish(editor, request, distro, monitor)
+    workshop.require_the_tree()
     checks = None
     if request.check and agent is not None:
         with monitor.stage("checking"):

@@ -32,13 +32,14 @@ EDIT_HINT = "Check the rights and the free space of the directory that the rootf
 class RootfsEditor:
     """Holds the root directory of a tree that is being made. Use it as a context manager.
 
-    Its methods raise BuildFailed for what the host refuses (rights, space, a directory in the way).
+    `root` is the directory itself, never a link to one: what is made in its place may lead anywhere. Its methods raise
+    BuildFailed for what the host refuses (rights, space, a directory in the way); making one, UsageError.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
         try:
-            self._root = os.open(root, DIRECTORY)
+            self._root = os.open(root, DIRECTORY | os.O_NOFOLLOW)
         except OSError as error:
             raise UsageError(f"opening {root}", error.strerror or str(error), "Name an existing directory.") from error
 

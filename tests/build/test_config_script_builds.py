@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.build.builds import Mirror, left_behind, manifest
+from tests.build.builds import Mirror, left_behind, look, manifest
 from tests.support.config_scripts import CONFIG, COPY, build, describe, made_tree
 from tests.support.requirements import needs_program, needs_root
 from tests.support.small_rpm_repository import NEEDED_TOOLS, RpmRepository, make_repository
@@ -137,6 +137,28 @@ def test_a_failure_is_told_with_its_place_and_leaves_nothing(tmp_path: Path, lib
     assert done.status == 3
     assert told in done.err
     assert not (tmp_path / "rootfs").exists()
+    assert left_behind(tmp_path / "rootfs") == []
+
+
+@pytest.mark.parametrize(
+    ("library", "told"),
+    [
+        ('build_rootfs() {{ rmdir "$1"; ln -s "{victim}" "$1"; }}\n', "a link is in its place"),
+        ('build_rootfs() {{ rmdir "$1"; }}\n', "it is not there any more"),
+    ],
+    ids=["a link", "nothing"],
+)
+def test_a_tree_in_whose_place_is_something_else_is_never_touched(
+    tmp_path: Path, tree: Path, library: str, told: str
+) -> None:
+    """A link to a tree that was made before, or to this machine's own root, would be furnished and scrubbed."""
+    victim = tmp_path / "victim"
+    shutil.copytree(tree, victim, symlinks=True)
+    before = look(victim)
+    directory = describe(tmp_path / "awesome", library=library.format(victim=victim))
+    done = build(directory, tmp_path / "rootfs", "--no-check")
+    assert (done.status, told in done.err) == (3, True), done.err
+    assert look(victim) == before
     assert left_behind(tmp_path / "rootfs") == []
 
 

@@ -49,13 +49,14 @@ class Mmdebstrap:
         # A directory: of several --keyring the last would count, and beside a file the host's own keys. Nor may
         # mmdebstrap name a keyring of the host's for the release in its sources.list.
         trusted = (f"--keyring={site.files / KEYRINGS}", "--skip=check/signed-by") if keyrings else ()
-        architecture = (f"--architectures={distro.architectures[request.arch]}",) if request.arch else ()
+        # Whether programs of that machine run here was found out before; mmdebstrap would need arch-test for that.
+        foreign = (f"--architectures={distro.architectures[request.arch]}", "--skip=check/qemu") if request.arch else ()
         argv = (
             "mmdebstrap",
             "--mode=root",
             "--format=directory",
             "--variant=required",
-            *architecture,
+            *foreign,
             f"--components={','.join(_components(request, distro))}",
             f"--include={','.join(packages)}",
             *(f"--aptopt={option}" for option in APT_OPTIONS),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rootfs_kit.axes import Content
+from rootfs_kit.axes import Content, InitMode
 from rootfs_kit.suite.anatomy import INIT, InitProgram, find_agent, identity, init_program, manifest
 from rootfs_kit.suite.check import AGENT_INIT, ERROR, FULL, SYSTEMD, WARN, Finding, check, report, require
 from rootfs_kit.suite.profile import Profile
@@ -13,12 +13,14 @@ from rootfs_kit.tree.agent_identity import AgentIdentity
 from rootfs_kit.tree.elf_closure import closure_problems
 from rootfs_kit.tree.machines import rootfs_machine
 
+AGENTS = (InitProgram.AGENT, InitProgram.PACKED, InitProgram.PROBE)
 NO_AGENT = "there is no agent: AGT-01 reports that"
 
 
-def the_agent(rootfs: RootfsTree) -> RootfsFile:
-    """The agent that the checks below judge; they have nothing to say of a tree that has none."""
-    agent = find_agent(rootfs)
+def the_agent(rootfs: RootfsTree, profile: Profile) -> RootfsFile:
+    """The agent that is started, which the checks below judge; they have nothing to say of a tree that has none."""
+    is_init = profile.init is InitMode.AGENT and rootfs.file(INIT).is_file
+    agent = rootfs.file(INIT) if is_init else find_agent(rootfs)
     if agent is None or not agent.is_file:
         pytest.skip(NO_AGENT)
     return agent
@@ -61,12 +63,12 @@ def test_agent_is_reachable_by_its_own_name(rootfs: RootfsTree) -> None:
 
 
 @check("AGT-01", severity=ERROR, source="kata-agent.service.in runs it as root; with AGENT_INIT=yes it is process 1")
-def test_agent_belongs_to_root_and_only_root_writes_it(rootfs: RootfsTree) -> None:
+def test_agent_belongs_to_root_and_only_root_writes_it(rootfs: RootfsTree, profile: Profile) -> None:
     """Guards against an agent that somebody else may replace: it runs as root in every guest.
 
     chown it to root and chmod it to 0755.
     """
-    agent = the_agent(rootfs)
+    agent = the_agent(rootfs, profile)
     require(
         agent.uid == 0 and not agent.mode & 0o022,
         agent.path,
@@ -78,12 +80,12 @@ def test_agent_belongs_to_root_and_only_root_writes_it(rootfs: RootfsTree) -> No
 
 
 @check("AGT-01", severity=ERROR, init=SYSTEMD, source="kata-containers/osbuilder: image gate passes a 0-byte agent")
-def test_agent_is_kata_agent(rootfs: RootfsTree, allow_probe_agent: bool) -> None:
+def test_agent_is_kata_agent(rootfs: RootfsTree, profile: Profile, allow_probe_agent: bool) -> None:
     """Guards against something else under the agent's name: an empty file, a script, the probe of a trial build.
 
     The agent is recognised by what is inside the program. Install a real kata-agent.
     """
-    agent = the_agent(rootfs)
+    agent = the_agent(rootfs, profile)
     what = identity(rootfs, agent.path)
     allowed = {AgentIdentity.KATA, AgentIdentity.PACKED}
     allowed |= {AgentIdentity.PROBE} if allow_probe_agent else set()
@@ -100,9 +102,9 @@ def test_agent_is_kata_agent(rootfs: RootfsTree, allow_probe_agent: bool) -> Non
 
 
 @check("AGT-02", severity=ERROR, source="kata-containers PR#13419 (foreign architectures)")
-def test_agent_is_built_for_this_guest(rootfs: RootfsTree) -> None:
+def test_agent_is_built_for_this_guest(rootfs: RootfsTree, profile: Profile) -> None:
     """Guards against an agent of another architecture than the rest of the tree."""
-    agent = the_agent(rootfs)
+    agent = the_agent(rootfs, profile)
     if identity(rootfs, agent.path) is AgentIdentity.OTHER:
         pytest.skip("this is no agent: AGT-01 or INI-03 reports that")
     machine, guest = rootfs.elf(agent.path).machine, rootfs_machine(rootfs)
@@ -117,12 +119,12 @@ def test_agent_is_built_for_this_guest(rootfs: RootfsTree) -> None:
 
 
 @check("AGT-03", severity=ERROR, content=FULL, source="kata-containers#2384, kata-containers/osbuilder#153")
-def test_agent_finds_its_loader_and_libraries(rootfs: RootfsTree) -> None:
+def test_agent_finds_its_loader_and_libraries(rootfs: RootfsTree, profile: Profile) -> None:
     """Guards against a dynamically linked agent whose loader, libraries or symbol versions the guest lacks.
 
     It dies before its first log line. Install the libraries (Debian: libseccomp2), or use a static agent.
     """
-    agent = the_agent(rootfs)
+    agent = the_agent(rootfs, profile)
     if identity(rootfs, agent.path) is AgentIdentity.OTHER:
         pytest.skip("this is no agent: AGT-01 or INI-03 reports that")
     report(
@@ -138,9 +140,9 @@ def test_agent_finds_its_loader_and_libraries(rootfs: RootfsTree) -> None:
 
 
 @check("AGT-04", severity=WARN, source="kata-containers eb7a33ee71 (rootfs.sh strips the agent)")
-def test_agent_is_stripped(rootfs: RootfsTree) -> None:
+def test_agent_is_stripped(rootfs: RootfsTree, profile: Profile) -> None:
     """Guards against shipping debug information: it makes the agent several times larger, and the guest slower."""
-    agent = the_agent(rootfs)
+    agent = the_agent(rootfs, profile)
     if identity(rootfs, agent.path) is AgentIdentity.OTHER:
         pytest.skip("this is no agent: AGT-01 or INI-03 reports that")
     require(
@@ -154,12 +156,12 @@ def test_agent_is_stripped(rootfs: RootfsTree) -> None:
 
 
 @check("AGT-04", severity=WARN, source="UPX: a packed program unpacks itself into memory")
-def test_agent_is_not_packed(rootfs: RootfsTree) -> None:
+def test_agent_is_not_packed(rootfs: RootfsTree, profile: Profile) -> None:
     """Notes an agent that was packed by UPX: nobody can tell what is inside, and every container pays its memory twice.
 
     The agent starts itself again for each container; use the program as it was built.
     """
-    agent = the_agent(rootfs)
+    agent = the_agent(rootfs, profile)
     require(
         identity(rootfs, agent.path) is not AgentIdentity.PACKED,
         agent.path,
@@ -177,7 +179,7 @@ def test_there_is_one_agent(rootfs: RootfsTree, profile: Profile) -> None:
     written = manifest(rootfs)
     name = written.agent_name if written else "kata-agent"
     places = [f"{directory}/{name}" for directory in ("/usr/bin", "/bin", "/usr/sbin", "/sbin", "/usr/local/bin")]
-    places += [INIT] if init_program(rootfs) is InitProgram.AGENT else []
+    places += [INIT] if init_program(rootfs) in AGENTS else []
     digests = {
         rootfs.resolve(place).final: rootfs.file(place).sha256() for place in places if rootfs.file(place).is_file
     }
@@ -192,12 +194,12 @@ def test_there_is_one_agent(rootfs: RootfsTree, profile: Profile) -> None:
 
 
 @check("AGT-06", severity=WARN, init=SYSTEMD, source="systemd.service(5), ExecStart=; initrd_builder.sh:75")
-def test_the_unit_starts_this_agent(rootfs: RootfsTree) -> None:
+def test_the_unit_starts_this_agent(rootfs: RootfsTree, profile: Profile) -> None:
     """Guards against a unit that starts another program than the agent that every tool looks at.
 
     `kata-agent.service` of a third party may name /sbin/kata-agent, or a wrapper. Let it start the one agent.
     """
-    agent = the_agent(rootfs)
+    agent = the_agent(rootfs, profile)
     unit = rootfs.unit("kata-agent.service")
     programs = [line.program for line in unit.exec_lines("ExecStart")] if unit is not None and not unit.masked else []
     if unit is None or not any(rootfs.file(program).is_file for program in programs):

@@ -44,6 +44,22 @@ def test_module_index_agrees_with_the_files(rootfs: RootfsTree, module_version: 
     )
 
 
+@check("MOD-01", severity=ERROR, features=["modules"], source="kernel Documentation/kbuild/modules.rst; modprobe(8)")
+def test_modules_are_there(rootfs: RootfsTree) -> None:
+    """Guards against a build that lost its modules, where the profile says that the guest has some.
+
+    Copy the directory of the kernel's modules to /lib/modules (rootfs-kit build --kernel-modules DIR).
+    """
+    require(
+        bool(rootfs.module_versions),
+        "/lib/modules",
+        found=rootfs.file("/lib/modules").describe(),
+        expected="a directory for each kernel, as the profile names the feature modules",
+        at_boot="CreateSandbox fails as soon as the runtime asks for a module that is not built in",
+        mend="build with the kernel's modules, or leave modules out of the profile",
+    )
+
+
 @check(
     "MOD-02", severity=ERROR, features=["modules"], source="kata-containers#4958, #3116; kernel kernel/module/main.c"
 )

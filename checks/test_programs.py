@@ -9,8 +9,8 @@ import pytest
 from rootfs_kit.suite.anatomy import INIT, InitProgram, find_agent, init_program
 from rootfs_kit.suite.check import ERROR, FULL, SYSTEMD, WARN, Finding, check, report
 from rootfs_kit.tree import RootfsTree
-from rootfs_kit.tree.elf import ElfFile, NotElf
-from rootfs_kit.tree.elf_closure import closure_problems
+from rootfs_kit.tree.elf import ElfFile
+from rootfs_kit.tree.executable import start_problems
 from rootfs_kit.tree.machines import rootfs_machine
 
 DIRECTORIES = ("/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/opt", "/pause_bundle")
@@ -106,10 +106,5 @@ def _judge(rootfs: RootfsTree, program: str) -> None:
 
 
 def _problems(rootfs: RootfsTree, path: str) -> list[str]:
-    """Nothing for a script, and for what is not there: other checks ask for the programs themselves."""
-    if not rootfs.file(path).is_executable:
-        return []
-    try:
-        return [str(problem) for problem in closure_problems(rootfs, path)]
-    except NotElf:
-        return []
+    """Nothing for what is not there, or not executable: other checks ask for the programs themselves."""
+    return start_problems(rootfs, path) if rootfs.file(path).is_executable else []

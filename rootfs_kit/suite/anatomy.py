@@ -19,6 +19,10 @@ MANIFEST = "/var/lib/osbuilder/manifest.json"
 AGENT_DIRECTORIES = ("/usr/bin", "/bin", "/usr/sbin", "/sbin")
 SYSTEMD_PATHS = ("/usr/lib/systemd/systemd", "/lib/systemd/systemd")
 INIT = "/sbin/init"
+SYSTEMD_MARKS = (b"systemd.show_status", b"systemd.crash_shell")
+"""Options of the kernel's command line that systemd itself reads (src/core/main.c), whatever its file is called."""
+NVRC_MARK = b"kata-agent"
+"""NVRC starts the agent, by its path."""
 
 
 class InitProgram(StrEnum):
@@ -128,15 +132,9 @@ def init_program(tree: RootfsTree) -> InitProgram:
     init = tree.file(INIT)
     if not init.is_file:
         return InitProgram.NONE
-    final = init.target.final or INIT
-    if final in SYSTEMD_PATHS or _is_a_copy_of_systemd(tree):
+    content = init.read_bytes()
+    if any(mark in content for mark in SYSTEMD_MARKS):
         return InitProgram.SYSTEMD
-    if final.rpartition("/")[2].startswith("NVRC"):
+    if (init.target.final or INIT).rpartition("/")[2].startswith("NVRC") and NVRC_MARK in content:
         return InitProgram.NVRC
-    return INIT_PROGRAMS[identity(tree, final)]
-
-
-def _is_a_copy_of_systemd(tree: RootfsTree) -> bool:
-    init = tree.file(INIT)
-    copies = (tree.file(path) for path in SYSTEMD_PATHS)
-    return any(one.is_file and one.size == init.size and one.sha256() == init.sha256() for one in copies)
+    return INIT_PROGRAMS[identify_agent(content)]

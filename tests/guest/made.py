@@ -13,6 +13,7 @@ from rootfs_kit.distro import Distro, PackageRules, Release
 from rootfs_kit.monitor import SilentMonitor
 from rootfs_kit.request import BuildRequest
 from tests.support.agents import stand_in_agent
+from tests.support.programs import systemd_program
 from tests.support.trees import link, program, write
 
 MERGED, SPLIT = "merged-usr", "split-usr"
@@ -86,7 +87,7 @@ def fresh_tree(root: Path, layout: str) -> Path:
     """A Debian tree with systemd, D-Bus, chrony, kmod and dpkg, and with the traces of its build."""
     _directories(root, layout)
     lib = "usr/lib" if layout == MERGED else "lib"
-    program(root, f"{lib}/systemd/systemd")
+    program(root, f"{lib}/systemd/systemd", systemd_program())
     link(root, "sbin/init", f"/{lib}/systemd/systemd")
     for name in ("bin/sh", "bin/sync", "usr/bin/env", "usr/bin/systemctl", "usr/bin/dbus-daemon", "usr/sbin/chronyd"):
         program(root, name)

@@ -16,7 +16,7 @@ from tests.support.defects import (
     replaced,
     written,
 )  # fmt: skip
-from tests.support.programs import static_program
+from tests.support.programs import static_program, systemd_program
 
 INIT = "usr/sbin/init"
 AGENT = "usr/bin/kata-agent"
@@ -36,7 +36,7 @@ MUTATIONS = [
     Mutation("init is /bin/true", "INI-03", linked(INIT, "../bin/true")),
     Mutation("init is busybox", "INI-03", copied(static_program, INIT)),
     Mutation("init is a shell script", "INI-03", written(INIT, "#!/bin/sh\nexec /usr/bin/kata-agent\n", 0o755)),
-    Mutation("init is systemd after all", "INI-02", both(copied(static_program, "usr/lib/systemd/systemd"), linked(INIT, "../lib/systemd/systemd"))),
+    Mutation("init is systemd after all", "INI-02", both(copied(systemd_program, "usr/lib/systemd/systemd"), linked(INIT, "../lib/systemd/systemd"))),
     Mutation("an initrd without /init", "INI-04", removed("init"), INITRD),
     Mutation("an initrd that starts systemd", "INI-04", linked("init", "usr/lib/systemd/systemd"), INITRD),
     Mutation("an initrd by two links", "INI-04", both(linked("init", "start"), linked("start", "usr/sbin/init")), INITRD),

@@ -107,7 +107,7 @@ def rootfs_dir(tmp_path: Path) -> Path:
         (root / name).symlink_to(f"usr/{name}")
     (root / "etc/os-release").write_text("ID=made\n")
     for name in ("usr/lib/systemd/systemd", "usr/bin/sh"):
-        (root / name).write_text("#!/bin/sh\n")
+        (root / name).write_text("#!/bin/sh\n# systemd.show_status\n")
         (root / name).chmod(0o755)
     (root / "usr/sbin/init").symlink_to("/lib/systemd/systemd")
     return root

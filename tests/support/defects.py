@@ -77,6 +77,16 @@ def replaced(path: str, old: str, new: str) -> Defect:
     return breaks
 
 
+def shortened(path: str, size: int) -> Defect:
+    """The last `size` bytes of a file are lost."""
+
+    def spoil(root: Path) -> None:
+        place = inside(root, path)
+        place.write_bytes(place.read_bytes()[:-size])
+
+    return spoil
+
+
 def chmodded(path: str, mode: int) -> Defect:
     def breaks(root: Path) -> None:
         inside(root, path).chmod(mode)

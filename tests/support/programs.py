@@ -40,6 +40,15 @@ def static_program() -> Path:
     return compile_c(NOTHING, "static-program", "-static", "-nostdlib", "-Os", "-s", "-fno-stack-protector")
 
 
+def systemd_program(program: Path | None = None) -> Path:
+    """A static program, or `program`, that says what only systemd says (src/core/main.c)."""
+    source = program or static_program()
+    output = source.with_name(f"{source.name}-of-systemd")
+    output.write_bytes(source.read_bytes() + b"systemd.show_status\0")
+    output.chmod(0o755)
+    return output
+
+
 def dynamic_program(*libraries: str) -> Path:
     """A program with an interpreter that needs `libraries` (file names such as libfoo.so.1)."""
     built = [compile_c("int nothing;\n", name, "-shared", "-nostdlib", f"-Wl,-soname,{name}") for name in libraries]

@@ -14,7 +14,7 @@ import subprocess
 from pathlib import Path
 
 from tests.support.agents import stand_in_agent, stand_in_policy_agent
-from tests.support.programs import kernel_module, static_program
+from tests.support.programs import kernel_module, static_program, systemd_program
 
 KERNEL = "6.1.0-made"
 SYSTEM = "usr/lib/systemd/system"
@@ -103,7 +103,7 @@ def program(root: Path, path: str, source: Path | None = None) -> None:
 def systemd_guest(root: Path) -> Path:
     """A merged-usr Debian guest with systemd, D-Bus, chrony, an agent and kernel modules."""
     _base(root)
-    program(root, "usr/lib/systemd/systemd")
+    program(root, "usr/lib/systemd/systemd", systemd_program())
     link(root, "usr/sbin/init", "../lib/systemd/systemd")
     program(root, "usr/bin/kata-agent", stand_in_agent())
     _units(root)

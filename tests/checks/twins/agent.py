@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.checks.twins.twin import SYSTEM, YAML, Twin
 from tests.support.agents import foreign_agent, stand_in_agent, stand_in_agent_with_debug_info
-from tests.support.defects import both, chmodded, copied, given_to, linked, removed, replaced, written
+from tests.support.defects import both, chmodded, copied, given_to, linked, removed, replaced, shortened, written
 from tests.support.programs import dynamic_program, static_program
 
 TWINS = [
@@ -31,6 +31,37 @@ TWINS = [
         "an agent for another machine",
         "AGT-02::test_agent_is_built_for_this_guest",
         copied(foreign_agent, "usr/bin/kata-agent"),
+    ),
+    Twin(
+        "an init for another machine, and the right agent beside it",
+        "AGT-02::test_agent_is_built_for_this_guest",
+        both(
+            removed("usr/bin/kata-agent"),
+            copied(stand_in_agent, "usr/bin/kata-agent"),
+            copied(foreign_agent, "usr/sbin/init"),
+        ),
+        "agent-init",
+        along_with="AGT-06::test_there_is_one_agent",
+    ),
+    Twin(
+        "anybody may write the agent that is init",
+        "AGT-01::test_agent_belongs_to_root_and_only_root_writes_it",
+        chmodded("usr/sbin/init", 0o757),
+        "agent-init",
+        along_with="LAY-06::test_only_root_may_change_the_system",
+    ),
+    Twin(
+        "an init that was cut short",
+        "AGT-03::test_agent_finds_its_loader_and_libraries",
+        shortened("usr/sbin/init", 650),
+        "agent-init",
+        along_with="AGT-04::test_agent_is_stripped",
+    ),
+    Twin(
+        "a text beside the agent that is init",
+        "AGT-06::test_there_is_one_agent",
+        both(removed("usr/bin/kata-agent"), written("usr/bin/kata-agent", "agent\n", 0o755)),
+        "agent-init",
     ),
     Twin(
         "an agent that lacks a library",

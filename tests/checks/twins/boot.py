@@ -17,7 +17,7 @@ from tests.support.defects import (
     removed,
     written,
 )
-from tests.support.programs import dynamic_program, foreign_program, static_program
+from tests.support.programs import dynamic_program, foreign_program, static_program, systemd_program
 
 TWINS = [
     # layout
@@ -38,6 +38,16 @@ TWINS = [
         "INI-02::test_init_is_the_kind_that_was_asked_for",
         nothing,
         profile="agent-init",
+    ),
+    Twin(
+        "another program in systemd's place",
+        "INI-02::test_init_is_the_kind_that_was_asked_for",
+        copied(static_program, "usr/lib/systemd/systemd"),
+    ),
+    Twin(
+        "another program that is called NVRC",
+        "INI-02::test_init_is_the_kind_that_was_asked_for",
+        both(copied(static_program, "usr/sbin/NVRC"), linked("usr/sbin/init", "NVRC")),
     ),
     Twin(
         "another init than the agent",
@@ -64,7 +74,7 @@ TWINS = [
         "systemd is somewhere else",
         "INI-05::test_systemd_is_executable",
         both(
-            copied(static_program, "usr/lib/other/systemd"),
+            copied(systemd_program, "usr/lib/other/systemd"),
             linked("usr/sbin/init", "../lib/other/systemd"),
             chmodded("usr/lib/systemd/systemd", 0o644),
         ),
@@ -145,7 +155,22 @@ TWINS = [
     Twin(
         "systemd lacks a library",
         "ELF-01::test_init_finds_its_loader_and_libraries",
-        copied(lambda: dynamic_program("libsystemd-shared.so"), "usr/lib/systemd/systemd"),
+        copied(lambda: systemd_program(dynamic_program("libsystemd-shared.so")), "usr/lib/systemd/systemd"),
+    ),
+    Twin(
+        "systemd is a text",
+        "ELF-01::test_init_finds_its_loader_and_libraries",
+        written("usr/lib/systemd/systemd", "systemd.show_status\n", 0o755),
+    ),
+    Twin(
+        "dbus-daemon is a script without its interpreter",
+        "ELF-01::test_program_of_systemd_finds_its_loader_and_libraries",
+        written("usr/bin/dbus-daemon", "#!/usr/bin/nothing\n", 0o755),
+    ),
+    Twin(
+        "modprobe is a text",
+        "ELF-01::test_program_finds_its_loader_and_libraries",
+        written("usr/sbin/modprobe", "modprobe\n", 0o755),
     ),
     Twin(
         "iptables-restore lacks a library",

@@ -35,6 +35,12 @@ TWINS = [
         "MOD-02::test_modules_are_of_their_kernel",
         copied(lambda: kernel_module("made_base", "6.9.9-other"), f"{MODULES}/kernel/made_base.ko"),
     ),
+    Twin(
+        "no modules, though the profile names them",
+        "MOD-01::test_modules_are_there",
+        removed("usr/lib/modules"),
+        features=("modules",),
+    ),
     Twin("no modprobe", "MOD-03::test_modprobe_is_where_the_agent_looks", removed("usr/sbin/modprobe")),
     # packages
     Twin(

@@ -27,7 +27,7 @@ from rootfs_kit.host.namespaces import enter_private_mounts
 from rootfs_kit.host.ownership import Owner, owner_asked_for
 from rootfs_kit.host.user_namespace import become_root
 from rootfs_kit.interrupts import held, interruptible, let_through
-from rootfs_kit.judgement import judge_tree
+from rootfs_kit.judgement import Fault, content_of, faults_of, judge_tree
 from rootfs_kit.mirrors import Mirror, from_the_first, mirrors_of, site_to_show
 from rootfs_kit.monitor import Monitor
 from rootfs_kit.publish import copy_tree, publish, publish_archive
@@ -78,13 +78,23 @@ def overlay(request: BuildRequest, monitor: Monitor) -> BuildResult:
     _require_safe_target(request)
     owner = owner_asked_for(request)
     become_root()
+    before: frozenset[Fault] = frozenset()
     with _workshop(request, monitor) as workshop:
         with monitor.stage("preparing the overlay"):
             if request.format is Format.DIRECTORY and request.rootfs_dir.exists():
                 copy_tree(request.rootfs_dir, workshop.made, monitor, workshop.log)
+                before = _faults_before(workshop.made, request)
+                _tell_of_faults(before, monitor)
             else:
                 workshop.made.mkdir(mode=0o755)
-        return _finish(request, agent, None, None, owner, workshop, monitor)
+        return _finish(request, agent, None, None, owner, workshop, monitor, before)
+
+
+def _faults_before(tree: Path, request: BuildRequest) -> frozenset[Fault]:
+    """Of a rootfs that somebody else made; none of an overlay, and of a directory that is still empty."""
+    if not request.check or not any(tree.iterdir()) or content_of(tree) is Content.OVERLAY:
+        return frozenset()
+    return faults_of(tree, request)
 
 
 @dataclass(frozen=True)
@@ -137,7 +147,7 @@ def _install(
 
 def _finish(
     request: BuildRequest, agent: Agent | None, distro: Distro | None, plan: Plan | None, owner: Owner | None,
-    workshop: Workshop, monitor: Monitor,
+    workshop: Workshop, monitor: Monitor, before: frozenset[Fault] = frozenset(),
 ) -> BuildResult:  # fmt: skip
     """What a build and an overlay have in common once there is a tree."""
     with monitor.stage("furnishing the guest"), RootfsEditor(workshop.made) as editor:
@@ -148,7 +158,8 @@ def _finish(
     checks = None
     if request.check and agent is not None:
         with monitor.stage("checking"):
-            checks = judge_tree(workshop.made, request, Content.FULL if distro else Content.OVERLAY)
+            content = Content.FULL if distro else content_of(workshop.made)
+            checks = judge_tree(workshop.made, request, content, before)
     tree = open_rootfs(workshop.made, () if request.format is Format.DIRECTORY else owed)
     result = summarise(tree, request, written, checks)
     with monitor.stage("publishing"):
@@ -164,6 +175,14 @@ def _tell_of(owed: Sequence[Entry], monitor: Monitor) -> None:
     if owed:
         names = ", ".join(entry.path for entry in owed)
         monitor.note(f"not made, since only root may: {names}. An image does without; --format tar and cpio have them")
+
+
+def _tell_of_faults(before: frozenset[Fault], monitor: Monitor) -> None:
+    if before:
+        tests = len({nodeid for nodeid, _ in before})
+        monitor.warn(
+            f"{tests} checks did not pass before anything was laid into it; `rootfs-kit check` says which are left"
+        )
 
 
 def _require_safe_target(request: BuildRequest) -> None:

@@ -60,7 +60,7 @@ def _require_module_directory(source: Path) -> None:
         if _is_module_directory(source):
             return
         inside = sorted(
-            # A kernel's version begins with a digit; /etc and /lib hold a directory kernel/ as well.
+            # A kernel's version begins with a digit.
             entry.name
             for entry in source.iterdir()
             if entry.name[0].isdigit() and entry.is_dir() and _is_module_directory(entry)
@@ -68,7 +68,7 @@ def _require_module_directory(source: Path) -> None:
     except OSError as error:
         raise UsageError(doing, error.strerror or str(error), LIKE) from error
     if not inside:
-        raise UsageError(doing, f"none of {', '.join(MARKS)} is in there, nor a directory kernel/", LIKE)
+        raise UsageError(doing, f"none of {', '.join(MARKS)} is in there, nor a module below kernel/", LIKE)
     raise UsageError(
         doing,
         f"it is the directory above those of the kernels {', '.join(inside)}",
@@ -77,7 +77,11 @@ def _require_module_directory(source: Path) -> None:
 
 
 def _is_module_directory(path: Path) -> bool:
-    return any((path / mark).is_file() for mark in MARKS) or (path / "kernel").is_dir()
+    """By depmod's files, or by modules below kernel/: /etc and /lib have a directory of that name as well."""
+    walk = os.walk(path / "kernel")
+    return any((path / mark).is_file() for mark in MARKS) or any(
+        module_name(name) for *_, files in walk for name in files
+    )
 
 
 def _identities(source: Path) -> Iterator[ModuleIdentity]:

@@ -158,3 +158,11 @@ def test_an_overlay_leaves_modprobe_to_its_base_and_says_so(empty: RootfsEditor)
     listener = Listener()
     require_modprobe(empty, listener)
     assert "/sbin/modprobe" in listener.notes[0]
+
+
+def test_a_directory_that_only_has_one_called_kernel_is_refused(tmp_path: Path) -> None:
+    """/etc has one, for hooks of kernel packages."""
+    (tmp_path / "etc/kernel/postinst.d").mkdir(parents=True)
+    (tmp_path / "etc/kernel/postinst.d/initramfs-tools").touch()
+    with pytest.raises(UsageError, match="nor a module below kernel/"):
+        resolve_modules(request(tmp_path, kernel_modules=tmp_path / "etc"))

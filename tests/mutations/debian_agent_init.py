@@ -46,6 +46,8 @@ MUTATIONS = [
     Mutation("the agent is somebody's", "AGT-01", given_to(INIT, 1000, 1000)),
     Mutation("anybody may write init", "AGT-01", chmodded(INIT, 0o777)),
     Mutation("an agent for another machine", "AGT-02", copied(foreign_agent, INIT)),
+    Mutation("an init for another machine beside the agent", "AGT-02", both(removed(AGENT), copied(stand_in_agent, AGENT), copied(foreign_agent, INIT))),
+    Mutation("a text beside the agent that is init", "AGT-06", both(removed(AGENT), written(AGENT, "agent\n", 0o755))),
     Mutation("a glibc agent lacks a library", "AGT-03", copied(lambda: stand_in_agent("libudev.so.9"), INIT)),
     Mutation("debug information", "AGT-04", copied(stand_in_agent_with_debug_info, INIT)),
     Mutation("an older agent beside it", "AGT-06", written("usr/local/bin/kata-agent", "\x7fELF older", 0o755)),

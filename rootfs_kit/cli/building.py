@@ -253,7 +253,7 @@ def matrix(
     around = Surroundings.of_this_process()
     builds = commands.planned(around.cwd / config, distros_dirs, around)
     if format_ in ("github", "kubernetes"):
-        click.echo(commands.handed_on(builds, format_, image, claim))
+        click.echo(commands.handed_on(builds, format_, image, claim, engines, distros_dirs))
         return ExitCode.DONE
     outcomes = commands.built(builds, jobs, engines, distros_dirs, monitor_for((), verbose, quiet))
     if format_ == "json":

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -53,6 +53,25 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Spelling:
+    """How the command of one build names things, which may be run elsewhere: its files, where it looks for
+    distributions besides the built-in ones, and the engine, if one was named.
+    """
+
+    config: str
+    rootfs_dir: str
+    distros_dirs: tuple[str, ...] = ()
+    engine: str | None = None
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """What every build of the matrix is told besides its own values."""
+        distros = [word for each in self.distros_dirs for word in ("--distros-dir", each)]
+        engine = ("--engine", self.engine) if self.engine is not None else ()
+        return (*distros, *engine, "--rootfs-dir", self.rootfs_dir)
+
+
+@dataclass(frozen=True)
 class CellBuild:
     """One build of a matrix, planned: `rootfs_dir` is where it goes."""
 
@@ -65,15 +84,20 @@ class CellBuild:
     def name(self) -> str:
         return self.cell.name
 
-    def arguments(self, config: str, rootfs_dir: str) -> tuple[str, ...]:
-        """The arguments of the rootfs-kit command that builds it, with its files at the given places."""
+    def arguments(self, spelt: Spelling) -> tuple[str, ...]:
+        """The arguments of the rootfs-kit command that builds it."""
         options = [option for key, value in self.cell.values.items() for option in _option(key, value)]
         distro = (self.planned.distro.name,) if DISTRO_KEY in self.cell.values else ()
-        return ("build", *distro, "--config", config, *options, "--rootfs-dir", rootfs_dir)
+        return ("build", *distro, "--config", spelt.config, *options, *spelt.options)
 
-    def command_line(self, config: str, rootfs_dir: str) -> str:
+    def command_line(self, spelt: Spelling) -> str:
         """The same for a shell."""
-        return shlex.join(("rootfs-kit", *self.arguments(config, rootfs_dir)))
+        return shlex.join(("rootfs-kit", *self.arguments(spelt)))
+
+
+def in_turn(engines: Sequence[str], number: int) -> str | None:
+    """The engine of the build with that number (from 0); None where none was named."""
+    return engines[number % len(engines)] if engines else None
 
 
 def plan_matrix(config: Path, distros_dirs: tuple[str, ...], around: Surroundings) -> list[CellBuild]:

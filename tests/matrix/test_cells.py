@@ -7,7 +7,10 @@ import shlex
 from pathlib import Path
 
 import pytest
+import yaml
 
+from rootfs_kit.cli import cli
+from rootfs_kit.cli.outcome import run
 from rootfs_kit.errors import UsageError
 from rootfs_kit.matrix.cells import plan_matrix, read_cells
 from rootfs_kit.matrix.commands import handed_on
@@ -122,7 +125,6 @@ def test_a_ci_gets_the_command_of_each_build(tmp_path: Path, around: Surrounding
 
 def test_a_cluster_gets_jobs_that_kubernetes_takes(tmp_path: Path, around: Surroundings):
     import kubernetes_validate
-    import yaml
 
     text = DESCRIPTION.replace("agent-init =", 'arch = ["x86_64", "aarch64"]\nagent-init =')
     jobs = yaml.safe_load(
@@ -136,6 +138,61 @@ def test_a_cluster_gets_jobs_that_kubernetes_takes(tmp_path: Path, around: Surro
     assert [pod["nodeSelector"]["kubernetes.io/arch"] for pod in pods[:4]] == ["amd64", "amd64", "arm64", "arm64"]
     assert pods[0]["containers"][0]["args"][:4] == ["build", "--config", "/work/build.toml", "--os-version"]
     assert pods[0]["volumes"][0]["persistentVolumeClaim"]["claimName"] == "work"
+
+
+OF_THEIR_OWN = """\
+distro = "mine"
+agent = "probe"
+
+[matrix]
+agent-init = [false, true]
+"""
+
+
+def own_distro(directory: Path) -> Path:
+    (directory / "mine").mkdir(parents=True)
+    (directory / "mine/distro.toml").write_text('extends = "debian"\n')
+    return directory
+
+
+def test_a_ci_finds_the_distributions_and_the_engines_that_were_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    own_distro(tmp_path / "our distros")
+    described(tmp_path, OF_THEIR_OWN)
+    monkeypatch.chdir(tmp_path)
+    named = ["--distros-dir", "our distros", "--engine", "docker", "--engine", "docker:ssh://b"]
+    assert run(cli, ["matrix", "build.toml", *named, "--format", "github"]) == 0
+    commands = [shlex.split(entry["run"]) for entry in json.loads(capsys.readouterr().out)["include"]]
+    assert [words[words.index("--engine") + 1] for words in commands] == ["docker", "docker:ssh://b"]
+    for words in commands:
+        assert run(cli, ["show", *words[2:], "--format", "json"]) == 0
+        assert json.loads(capsys.readouterr().out)["distro"]["name"] == "mine"
+
+
+def test_a_cluster_finds_the_distributions_and_the_engines_that_were_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    own_distro(tmp_path / "project/ours")
+    described(tmp_path / "project", OF_THEIR_OWN)
+    monkeypatch.chdir(tmp_path)
+    to_a_cluster = ["--format", "kubernetes", "--image", "image:1", "--claim", "work"]
+    named = ["--distros-dir", "project/ours", "--engine", "host"]
+    assert run(cli, ["matrix", "project/build.toml", *named, *to_a_cluster]) == 0
+    jobs = yaml.safe_load(capsys.readouterr().out)["items"]
+    for job in jobs:
+        (container,) = job["spec"]["template"]["spec"]["containers"]
+        words = container["args"]
+        assert words[words.index("--distros-dir") + 1] == "/work/ours"
+        assert words[words.index("--engine") + 1] == "host"
+
+
+def test_distributions_that_a_cluster_would_not_find_are_refused(tmp_path: Path, around: Surroundings):
+    elsewhere = own_distro(tmp_path / "elsewhere")
+    (tmp_path / "project").mkdir()
+    builds = plan_matrix(described(tmp_path / "project", OF_THEIR_OWN), (str(elsewhere),), around)
+    with pytest.raises(UsageError, match=r"elsewhere is not beside build\.toml"):
+        handed_on(builds, "kubernetes", "image:1", "work", distros_dirs=(str(elsewhere),))
 
 
 def test_names_of_jobs_are_short_and_plain():

@@ -20,7 +20,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from rootfs_kit.errors import UsageError
 from rootfs_kit.planning import PlannedBuild, Said, plan_build, require_inputs
@@ -28,6 +28,7 @@ from rootfs_kit.request.config import DISTRO_KEY, MATRIX_KEY
 from rootfs_kit.request.knob import Knob
 from rootfs_kit.request.knobs import KNOBS
 from rootfs_kit.request.surroundings import Surroundings
+from rootfs_kit.request.values import File, Files, in_home
 from rootfs_kit.toml import Table, read_table
 
 Value = str | bool
@@ -36,6 +37,7 @@ MOST_CELLS = 1000
 DEFAULT_PLACE = "matrix"
 # What each build has for itself, and what one run has in common.
 NOT_AXES = frozenset({"rootfs_dir", "engine", "log"})
+_BY_KEY = {knob.key: knob for knob in KNOBS}
 _UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -54,12 +56,15 @@ class Cell:
 
 @dataclass(frozen=True)
 class Spelling:
-    """How the command of one build names things, which may be run elsewhere: its files, where it looks for
-    distributions besides the built-in ones, and the engine, if one was named.
+    """How the command of one build names things, which may be run elsewhere.
+
+    `config` and `rootfs_dir` are its files, and `base` is where relative paths of the description count from;
+    `distros_dirs` are where it looks for distributions besides the built-in ones.
     """
 
     config: str
     rootfs_dir: str
+    base: PurePath
     distros_dirs: tuple[str, ...] = ()
     engine: str | None = None
 
@@ -86,8 +91,9 @@ class CellBuild:
 
     def arguments(self, spelt: Spelling) -> tuple[str, ...]:
         """The arguments of the rootfs-kit command that builds it."""
-        options = [option for key, value in self.cell.values.items() for option in _option(key, value)]
-        distro = (self.planned.distro.name,) if DISTRO_KEY in self.cell.values else ()
+        values = {key: _from(spelt.base, key, value) for key, value in self.cell.values.items()}
+        options = [option for key, value in values.items() for option in _option(key, value)]
+        distro = (str(values[DISTRO_KEY]),) if DISTRO_KEY in values else ()
         return ("build", *distro, "--config", spelt.config, *options, *spelt.options)
 
     def command_line(self, spelt: Spelling) -> str:
@@ -165,9 +171,9 @@ def _require_some(table: Table, cells: list[Cell]) -> None:
 
 
 def _planned(cell: Cell, config: Path, distros_dirs: tuple[str, ...], around: Surroundings) -> CellBuild:
-    by_key = {knob.key: knob for knob in KNOBS}
-    options = {by_key[key].field: value for key, value in cell.values.items() if key != DISTRO_KEY}
-    distro = cell.values.get(DISTRO_KEY)
+    values = {key: _from(config.parent.resolve(), key, value) for key, value in cell.values.items()}
+    options = {_BY_KEY[key].field: value for key, value in values.items() if key != DISTRO_KEY}
+    distro = values.get(DISTRO_KEY)
     said = Said(str(distro) if distro is not None else None, options, str(config), distros_dirs)
     planned = plan_build(said, around)
     require_inputs(planned.settings)
@@ -179,6 +185,17 @@ def _place(planned: PlannedBuild, config: Path) -> Path:
     """The directory that holds all of them: the description's rootfs-dir, or one beside the description."""
     top = read_table(config)
     return planned.request.rootfs_dir if "rootfs-dir" in top else config.parent.resolve() / DEFAULT_PLACE
+
+
+def _from(base: PurePath, key: str, value: Value) -> Value:
+    """`value` as an option gives it: a relative path of the description counts from `base`."""
+    if isinstance(value, bool) or not value:
+        return value
+    is_path = "/" in value if key == DISTRO_KEY else isinstance(_BY_KEY[key].kind, File | Files)
+    if not is_path:
+        return value
+    path = str(base / in_home(value))
+    return path if "/" in path else f"./{path}"  # a distribution without a slash would be a name
 
 
 def _word(key: str, value: Value) -> str:

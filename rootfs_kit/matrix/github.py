@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import PurePath
 from typing import Any
 
 from rootfs_kit.matrix.cells import CellBuild, Spelling, in_turn
@@ -35,6 +36,7 @@ def github_matrix(
                     Spelling(
                         os.path.relpath(build.config),
                         os.path.relpath(build.rootfs_dir),
+                        PurePath(os.path.relpath(build.config.parent.resolve())),
                         distros_dirs,
                         in_turn(engines, number),
                     )

@@ -62,6 +62,7 @@ def _pod(build: CellBuild, cluster: Cluster, number: int) -> dict[str, Any]:
     spelt = Spelling(
         str(PLACE / build.config.name),
         str(PLACE / "matrix" / build.name),
+        PLACE,
         tuple(_on_the_volume(each, build.config) for each in cluster.distros_dirs),
         in_turn(cluster.engines, number),
     )

@@ -99,7 +99,8 @@ class _Runner:
     def _start(self, build: CellBuild, engine: str) -> None:
         build.rootfs_dir.parent.mkdir(parents=True, exist_ok=True)
         job = _Job(build, engine, build.rootfs_dir.parent / f"{build.name}.log")
-        asked = build.arguments(Spelling(str(build.config), str(build.rootfs_dir), self._how.distros_dirs, engine))
+        config, place = build.config, str(build.rootfs_dir)
+        asked = build.arguments(Spelling(str(config), place, config.parent.resolve(), self._how.distros_dirs, engine))
         how = ("--log", str(job.log), "--json", "--quiet")
         command = Command((sys.executable, "-m", "rootfs_kit", *asked, *how), is_client=True)
         self._monitor.note(f"{build.name}: begun ({engine})")

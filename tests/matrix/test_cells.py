@@ -187,6 +187,59 @@ def test_a_cluster_finds_the_distributions_and_the_engines_that_were_named(
         assert words[words.index("--engine") + 1] == "host"
 
 
+WITH_PATHS = """\
+agent-bin = "agents/old"
+
+[matrix]
+distro = ["./mine", "debian"]
+agent-bin = ["agents/kata-agent", "{agent}"]
+overlay-dir = ["overlay"]
+"""
+
+
+def described_with_paths(project: Path) -> Path:
+    """A description that names what lies beside it, and an agent that lies elsewhere."""
+    own_distro(project)
+    (project / "agents").mkdir()
+    (project / "overlay").mkdir()
+    for agent in (project / "agents/kata-agent", project.parent / "other-agent"):
+        agent.touch()
+    return described(project, WITH_PATHS.format(agent=project.parent / "other-agent"))
+
+
+def test_paths_count_from_where_the_description_is(tmp_path: Path, around: Surroundings):
+    project = tmp_path / "project"
+    builds = plan_matrix(described_with_paths(project), (), around)
+    assert [build.name for build in builds] == [
+        "mine-kata-agent-overlay", "mine-other-agent-overlay",
+        "debian-kata-agent-overlay", "debian-other-agent-overlay",
+    ]  # fmt: skip
+    assert [build.planned.distro.name for build in builds] == ["mine", "mine", "debian", "debian"]
+    agents = [project / "agents/kata-agent", tmp_path / "other-agent"]
+    assert [build.planned.request.agent_bin for build in builds] == agents * 2
+    assert {build.planned.request.overlay_dirs for build in builds} == {(project / "overlay",)}
+
+
+def test_paths_are_handed_on_as_they_are_found_there(
+    tmp_path: Path, around: Surroundings, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    builds = plan_matrix(described_with_paths(tmp_path / "project"), (), around)
+    first, second, *_ = json.loads(handed_on(builds, "github", None, None))["include"]
+    assert shlex.split(first["run"])[2:] == [
+        "project/mine", "--config", "project/build.toml", "--agent-bin", "project/agents/kata-agent",
+        "--overlay-dir", "project/overlay", "--rootfs-dir", "project/matrix/mine-kata-agent-overlay",
+    ]  # fmt: skip
+    assert str(tmp_path / "other-agent") in shlex.split(second["run"])
+    monkeypatch.chdir(tmp_path / "project")
+    first, *_ = json.loads(handed_on(builds, "github", None, None))["include"]
+    assert shlex.split(first["run"])[2:6] == ["./mine", "--config", "build.toml", "--agent-bin"]
+    job = yaml.safe_load(handed_on(builds, "kubernetes", "image:1", "work"))["items"][0]
+    assert job["spec"]["template"]["spec"]["containers"][0]["args"][1:7] == [
+        "/work/mine", "--config", "/work/build.toml", "--agent-bin", "/work/agents/kata-agent", "--overlay-dir",
+    ]  # fmt: skip
+
+
 def test_distributions_that_a_cluster_would_not_find_are_refused(tmp_path: Path, around: Surroundings):
     elsewhere = own_distro(tmp_path / "elsewhere")
     (tmp_path / "project").mkdir()

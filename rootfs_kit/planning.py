@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
+from os.path import isdir
 from pathlib import Path
 
 from rootfs_kit.axes import InitMode
 from rootfs_kit.distro import Distro
 from rootfs_kit.distro.search import discover, find_distro
 from rootfs_kit.errors import UsageError
+from rootfs_kit.output import compression_of, format_of, is_name_of_archive
 from rootfs_kit.request import PROBE_AGENT, STANDARD_OUTPUT, BuildRequest, Format
 from rootfs_kit.request.config import Config, read_config
 from rootfs_kit.request.knobs import BY_FIELD, KNOBS
@@ -70,6 +72,7 @@ def plan_build(said: Said, around: Surroundings) -> PlannedBuild:
     settings, notes = _settled(said, config, around, _distro_layer(distro, around))
     _name_the_file(settings)
     _refuse_a_directory_on_stdout(settings)
+    _refuse_a_misleading_name(settings)
     request = _request(settings, distro.name)
     distro.require_support(request)
     release = distro.release(request.os_version)
@@ -111,6 +114,7 @@ def plan_overlay(said: Said, around: Surroundings) -> Planned:
             f"Give {BY_FIELD['rootfs_dir'].flags[0]} DIR, or set {BY_FIELD['rootfs_dir'].environment}.",
         )
     _refuse_a_directory_on_stdout(settings)
+    _refuse_a_misleading_name(settings)
     return Planned(_request(settings, None), settings, tuple(notes))
 
 
@@ -218,6 +222,30 @@ def _refuse_a_directory_on_stdout(settings: Layer) -> None:
             "planning the output",
             f"standard output ({where.origin}) takes an archive, and the format is {form.value} ({form.origin})",
             f"Give {BY_FIELD['format'].flag} tar or cpio; ./- names a directory called -.",
+        )
+
+
+def _refuse_a_misleading_name(settings: Layer) -> None:
+    """What is called as an archive must be one, of the kind that it is called, unless the user insists."""
+    where, form = settings["rootfs_dir"], settings["format"]
+    if where.origin.source is Source.BUILT_IN or where.value in (None, STANDARD_OUTPUT):
+        return
+    promised = format_of(where.value)
+    if form.value is not Format.DIRECTORY:
+        compression_of(where.value)
+        if promised not in (None, form.value):
+            raise UsageError(
+                "planning the output",
+                f"{where.value.name} ({where.origin}) is a name for a {promised}, and the format is {form.value} "
+                f"({form.origin})",
+                f"Give {BY_FIELD['format'].flag} {promised}, or another name.",
+            )
+    elif form.origin.source is Source.BUILT_IN and is_name_of_archive(where.value) and not isdir(where.value):
+        raise UsageError(
+            "planning the output",
+            f"{where.value.name} ({where.origin}) is a name for an archive, and without {BY_FIELD['format'].flag} "
+            "a directory is made",
+            f"Give {BY_FIELD['format'].flag} {promised or 'tar or cpio'}; with dir, a directory is called so.",
         )
 
 

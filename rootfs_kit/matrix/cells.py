@@ -23,6 +23,7 @@ from itertools import product
 from pathlib import Path, PurePath
 
 from rootfs_kit.errors import UsageError
+from rootfs_kit.output import is_name_of_archive
 from rootfs_kit.planning import PlannedBuild, Said, plan_build, require_inputs
 from rootfs_kit.request.config import DISTRO_KEY, MATRIX_KEY
 from rootfs_kit.request.knob import Knob
@@ -203,7 +204,10 @@ def _word(key: str, value: Value) -> str:
         return "agent-init" if value else "systemd"
     if isinstance(value, bool):
         return key if value else ""
-    return _UNFIT.sub("_", Path(value).name).strip("_")
+    path = Path(value)
+    while is_name_of_archive(path):  # what is built of kata-agent.tar.zst may be a directory
+        path = path.with_suffix("")
+    return _UNFIT.sub("_", path.name).strip("_")
 
 
 def _option(key: str, value: Value) -> tuple[str, ...]:

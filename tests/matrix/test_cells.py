@@ -63,6 +63,11 @@ def test_every_combination_is_a_build_with_a_name_of_its_own(tmp_path: Path, aro
     ]  # fmt: skip
 
 
+def test_a_rootfs_is_not_called_as_the_archive_that_its_agent_comes_from(tmp_path: Path):
+    text = DESCRIPTION + 'agent-tarball = ["kata-agent-3.9.tar.zst"]\n'
+    assert read_cells(described(tmp_path, text))[0].name == "bookworm-systemd-kata-agent-3.9"
+
+
 def test_what_is_excluded_is_left_out(tmp_path: Path):
     names = [cell.name for cell in read_cells(described(tmp_path, DESCRIPTION + EXCLUDING))]
     assert names == ["bookworm-systemd", "trixie-systemd", "trixie-agent-init"]

@@ -51,7 +51,7 @@ def list_(format_: str, distros_dirs: tuple[str, ...]) -> int:
     if format_ == "names":
         put("\n".join(listing.names(paths)))
         return ExitCode.DONE
-    distros, errors = listing.survey(paths)
+    distros, errors = listing.survey(paths, around.script_variables)
     if format_ == "json":
         click.echo(as_json_text(listing.document(distros)))
     else:

@@ -10,6 +10,7 @@ from rootfs_kit.axes import FEATURES, InitMode
 from rootfs_kit.distro import PLACEHOLDERS, Builder, Distro, PackageRules, Release, Repository, SigningKey, listed
 from rootfs_kit.distro.extends import inherited_by, parent_of, with_absolute_files
 from rootfs_kit.distro.places import DESCRIPTION, Location, require_distro_name
+from rootfs_kit.request.script_variables import ScriptVariables
 from rootfs_kit.toml import Table, nearest_hint, read_table
 
 _FINGERPRINT = re.compile("[0-9a-f]{40}(?:[0-9a-f]{24})?")
@@ -50,16 +51,17 @@ _RELEASE_KEYS = (
 )
 
 
-def load_distro(location: Location) -> Distro:
-    """The distribution that the `distro.toml` or `config.sh` at `location` describes; the latter is run.
+def load_distro(location: Location, script_variables: ScriptVariables = ()) -> Distro:
+    """The distribution that the `distro.toml` or `config.sh` at `location` describes.
 
-    Raises UsageError, with file and line, for anything in it that is missing, unknown or of the wrong type.
+    The latter is run, with `script_variables` in its environment. Raises UsageError, with file and line, for anything
+    in it that is missing, unknown or of the wrong type.
     """
     require_distro_name(location.name)
     if not (location.directory / DESCRIPTION).exists():
         from rootfs_kit.distro.config_script import read_config_script
 
-        return read_config_script(location.name, location.directory, location.found_by)
+        return read_config_script(location.name, location.directory, location.found_by, script_variables)
     return _described_by(_whole_table(location), location)
 
 

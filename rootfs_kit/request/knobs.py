@@ -72,6 +72,7 @@ KNOBS = (
         _URL,
         "Package archive to install from.",
         "REPO_URL",
+        has_machines=True,
         default_words="the distribution's own",
         commands=BUILD_ONLY,
     ),

@@ -193,6 +193,9 @@ def test_a_failure_is_success_where_it_is_allowed_and_asked_for(tmp_path: Path) 
     done = build(directory, tmp_path / "rootfs", GRACEFUL_EXIT="1")
     assert done.status == 0
     assert "allowed to fail" in done.err
+    assert "warning: running bash: it ended with exit status 1; its last lines:\n      " in done.err
+    assert "Failed at rootfs_lib.sh:1: false\n" in done.err
+    assert "\\n" not in done.err
     assert marker.is_file()
     assert not (tmp_path / "rootfs").exists()
     said = build(directory, tmp_path / "rootfs", "--json", "--graceful-exit")

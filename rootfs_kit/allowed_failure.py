@@ -30,7 +30,7 @@ def unless_it_may_fail(
     except (BuildFailed, NotConforming) as error:
         if not request.graceful_exit or distro.script is None or not distro.script.may_fail:
             raise
-        monitor.warn(str(error))
+        monitor.warn(*str(error).split("\n"))
         monitor.warn(f"{distro.title} is allowed to fail (BUILD_CAN_FAIL): {marker} says so")
         marker.parent.mkdir(parents=True, exist_ok=True)
         marker.touch()

@@ -30,8 +30,8 @@ class Monitor(Protocol):
         """One line that every user should see, unless `-q`."""
         ...
 
-    def warn(self, line: str) -> None:
-        """One line that the user must not miss; shown even under `-q`."""
+    def warn(self, line: str, *more: str) -> None:
+        """One line that the user must not miss, and any that belong to it; shown even under `-q`."""
         ...
 
     @property
@@ -60,7 +60,7 @@ class SilentMonitor:
 
     def note(self, line: str) -> None: ...
 
-    def warn(self, line: str) -> None: ...
+    def warn(self, line: str, *more: str) -> None: ...
 
     @property
     def timings(self) -> tuple[tuple[str, float], ...]:

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
+from os.path import isdir
 from pathlib import Path
 
 from rootfs_kit.axes import InitMode
 from rootfs_kit.distro import Distro
 from rootfs_kit.distro.search import discover, find_distro
 from rootfs_kit.errors import UsageError
+from rootfs_kit.output import compression_of, format_of, is_name_of_archive
 from rootfs_kit.request import PROBE_AGENT, STANDARD_OUTPUT, BuildRequest, Format
 from rootfs_kit.request.config import Config, read_config
 from rootfs_kit.request.knobs import BY_FIELD, KNOBS
+from rootfs_kit.request.script_variables import DNF_CONF, OF_DNF
 from rootfs_kit.request.settings import (
     Layer,
     Origin,
@@ -70,15 +73,18 @@ def plan_build(said: Said, around: Surroundings) -> PlannedBuild:
     settings, notes = _settled(said, config, around, _distro_layer(distro, around))
     _name_the_file(settings)
     _refuse_a_directory_on_stdout(settings)
-    request = _request(settings, distro.name)
+    _refuse_a_misleading_name(settings)
+    request = replace(_request(settings, distro.name), script_variables=around.script_variables)
     distro.require_support(request)
+    notes += _about_script_variables(request, distro)
     release = distro.release(request.os_version)
     machine = distro.machine(str(request.arch), release)
     settings["os_version"] = replace(settings["os_version"], value=release.name)
     settings["arch"] = replace(settings["arch"], value=machine)
     if release.has_ended(around.today):
         notes.append(f"security updates of {distro.title} {release.title} ended on {release.end_of_life}")
-    return PlannedBuild(_request(settings, distro.name), settings, tuple(notes), distro, origin)
+    request = replace(request, os_version=release.name, arch=machine)
+    return PlannedBuild(request, settings, tuple(notes), distro, origin)
 
 
 def plan_builds(said: Said, around: Surroundings) -> list[PlannedBuild]:
@@ -87,7 +93,7 @@ def plan_builds(said: Said, around: Surroundings) -> list[PlannedBuild]:
     if said.distro is not None or config.distro is not None:
         return [plan_build(said, around)]
     builds = []
-    for distro in discover(_distros_dirs(said, config, around)):
+    for distro in discover(_distros_dirs(said, config, around), around.script_variables):
         options = dict(said.options or {})
         if InitMode.SYSTEMD not in distro.init_modes:
             options["agent_init"] = True
@@ -111,6 +117,7 @@ def plan_overlay(said: Said, around: Surroundings) -> Planned:
             f"Give {BY_FIELD['rootfs_dir'].flags[0]} DIR, or set {BY_FIELD['rootfs_dir'].environment}.",
         )
     _refuse_a_directory_on_stdout(settings)
+    _refuse_a_misleading_name(settings)
     return Planned(_request(settings, None), settings, tuple(notes))
 
 
@@ -148,11 +155,25 @@ def _distro(said: Said, config: Config, around: Surroundings) -> tuple[Distro, O
             "no distribution is named",
             "Name one (`rootfs-kit list` shows them), or put distro = … into the file of --config.",
         )
-    return find_distro(name, _distros_dirs(said, config, around)), origin
+    return find_distro(name, _distros_dirs(said, config, around), around.script_variables), origin
 
 
 def _distros_dirs(said: Said, config: Config, around: Surroundings) -> tuple[Path, ...]:
     return around.distros_dirs([*said.distros_dirs, *config.distros_dirs])
+
+
+def _about_script_variables(request: BuildRequest, distro: Distro) -> list[str]:
+    """What to tell of variables that steer dnf where they mean nothing. Raises UsageError for a missing file."""
+    named = dict(request.script_variables)
+    if distro.script is None:
+        unused = [name for name in OF_DNF if name in named]
+        return [f"{name} is set and not used: it is for a distribution with a config.sh" for name in unused]
+    found = _lacking(Path(named[DNF_CONF]), "file") if DNF_CONF in named else ""
+    if found:
+        raise UsageError(
+            "looking at what was given (environment, DNF_CONF)", found, f"Name an existing file with {DNF_CONF}."
+        )
+    return []
 
 
 def _distro_layer(distro: Distro, around: Surroundings) -> Layer:
@@ -166,7 +187,8 @@ def _distro_layer(distro: Distro, around: Surroundings) -> Layer:
 
 def _settled(said: Said, config: Config, around: Surroundings, distro_layer: Layer) -> tuple[Layer, list[str]]:
     options = from_command_line(said.options or {}, around.cwd)
-    variables = from_environment(around.environ, around.cwd, stronger=options)
+    machine = next((layer["arch"].value for layer in (options, config.layer) if "arch" in layer), around.machine)
+    variables = from_environment(around.environ, around.cwd, stronger=options, machine=machine)
     layers = [options, variables, config.layer]
     notes = [] if "agent_policy" in options else unused_variables(around.environ)
     notes += _settle_agent(layers)
@@ -218,6 +240,30 @@ def _refuse_a_directory_on_stdout(settings: Layer) -> None:
             "planning the output",
             f"standard output ({where.origin}) takes an archive, and the format is {form.value} ({form.origin})",
             f"Give {BY_FIELD['format'].flag} tar or cpio; ./- names a directory called -.",
+        )
+
+
+def _refuse_a_misleading_name(settings: Layer) -> None:
+    """What is called as an archive must be one, of the kind that it is called, unless the user insists."""
+    where, form = settings["rootfs_dir"], settings["format"]
+    if where.origin.source is Source.BUILT_IN or where.value in (None, STANDARD_OUTPUT):
+        return
+    promised = format_of(where.value)
+    if form.value is not Format.DIRECTORY:
+        compression_of(where.value)
+        if promised not in (None, form.value):
+            raise UsageError(
+                "planning the output",
+                f"{where.value.name} ({where.origin}) is a name for a {promised}, and the format is {form.value} "
+                f"({form.origin})",
+                f"Give {BY_FIELD['format'].flag} {promised}, or another name.",
+            )
+    elif form.origin.source is Source.BUILT_IN and is_name_of_archive(where.value) and not isdir(where.value):
+        raise UsageError(
+            "planning the output",
+            f"{where.value.name} ({where.origin}) is a name for an archive, and without {BY_FIELD['format'].flag} "
+            "a directory is made",
+            f"Give {BY_FIELD['format'].flag} {promised or 'tar or cpio'}; with dir, a directory is called so.",
         )
 
 

@@ -35,8 +35,10 @@ class QuietMonitor(SilentMonitor):
         super().__init__()
         self._stream = stream
 
-    def warn(self, line: str) -> None:
+    def warn(self, line: str, *more: str) -> None:
         self._say(f"warning: {line}")
+        for each in more:
+            self._say(f"  {each}")
 
     def _say(self, line: str) -> None:
         self._put(f"{shown(line)}\n")
@@ -107,9 +109,9 @@ class BarMonitor(QuietMonitor):
         self._erase()
         self._say(line)
 
-    def warn(self, line: str) -> None:
+    def warn(self, line: str, *more: str) -> None:
         self._erase()
-        super().warn(line)
+        super().warn(line, *more)
 
     def _draw(self) -> None:
         self._drawn = monotonic()

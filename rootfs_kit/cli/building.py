@@ -51,7 +51,7 @@ def list_(format_: str, distros_dirs: tuple[str, ...]) -> int:
     if format_ == "names":
         put("\n".join(listing.names(paths)))
         return ExitCode.DONE
-    distros, errors = listing.survey(paths)
+    distros, errors = listing.survey(paths, around.script_variables)
     if format_ == "json":
         click.echo(as_json_text(listing.document(distros)))
     else:
@@ -253,7 +253,7 @@ def matrix(
     around = Surroundings.of_this_process()
     builds = commands.planned(around.cwd / config, distros_dirs, around)
     if format_ in ("github", "kubernetes"):
-        click.echo(commands.handed_on(builds, format_, image, claim))
+        click.echo(commands.handed_on(builds, format_, image, claim, engines, distros_dirs))
         return ExitCode.DONE
     outcomes = commands.built(builds, jobs, engines, distros_dirs, monitor_for((), verbose, quiet))
     if format_ == "json":

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 # The machines that Kata Containers runs on, by their kernel's name; a distribution excludes those it does not list.
 KATA_MACHINES = ("aarch64", "ppc64le", "riscv64", "s390x", "x86_64")
 
+# What stands in braces in mirrors, suites, repositories' paths and images, and is filled in by `Distro.filled_in`.
+PLACEHOLDERS = ("release", "version", "arch")
+
 BUILT_IN = "built in"
 NONE: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 

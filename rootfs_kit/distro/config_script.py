@@ -19,6 +19,7 @@ from pathlib import Path
 from rootfs_kit.axes import InitMode
 from rootfs_kit.distro import KATA_MACHINES, ConfigScript, Distro, PackageRules, Release
 from rootfs_kit.errors import HostLacks, UsageError
+from rootfs_kit.request.script_variables import ScriptVariables
 
 CONFIG = "config.sh"
 LIBRARY = "rootfs_lib.sh"
@@ -48,9 +49,12 @@ DATABASES = (
 Variables = Mapping[str, tuple[str, ...]]
 
 
-def read_config_script(name: str, directory: Path, found_by: str) -> Distro:
-    """The distribution that `config.sh` in `directory` describes; it is run. Raises UsageError where that fails."""
-    told, plain = _plain_reading(directory)
+def read_config_script(name: str, directory: Path, found_by: str, script_variables: ScriptVariables = ()) -> Distro:
+    """The distribution that `config.sh` in `directory` describes; it is run.
+
+    `script_variables` are in its environment. Raises UsageError where that fails.
+    """
+    told, plain = _plain_reading(directory, script_variables)
     base = _words(plain, "PACKAGES")
     version = "" if told.get("OS_VERSION") == ANY_RELEASE else _text(plain, "OS_VERSION")
     modes = _init_modes(plain, directory, told["AGENT_INIT"] == "yes")
@@ -91,11 +95,11 @@ class _Refused(UsageError):
     """It ended with an error of its own: it may want to be told more, or something else."""
 
 
-def _plain_reading(directory: Path) -> tuple[dict[str, str], Variables]:
+def _plain_reading(directory: Path, script_variables: ScriptVariables) -> tuple[dict[str, str], Variables]:
     """What it sets when as little is asked for as it allows, and what it had to be told for that."""
     refusals = []
     for agent_init, release in product(("yes", "no"), ("", ANY_RELEASE)):
-        told = {"AGENT_INIT": agent_init, **({"OS_VERSION": release} if release else {})}
+        told = {**dict(script_variables), "AGENT_INIT": agent_init, **({"OS_VERSION": release} if release else {})}
         try:
             return told, _variables(directory, told)
         except _Refused as refusal:

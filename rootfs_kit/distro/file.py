@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from string import Formatter
 
 from rootfs_kit.axes import FEATURES, InitMode
-from rootfs_kit.distro import Builder, Distro, PackageRules, Release, Repository, SigningKey
+from rootfs_kit.distro import PLACEHOLDERS, Builder, Distro, PackageRules, Release, Repository, SigningKey, listed
 from rootfs_kit.distro.extends import inherited_by, parent_of, with_absolute_files
 from rootfs_kit.distro.places import DESCRIPTION, Location, require_distro_name
-from rootfs_kit.toml import Table, read_table
+from rootfs_kit.request.script_variables import ScriptVariables
+from rootfs_kit.toml import Table, nearest_hint, read_table
 
 _FINGERPRINT = re.compile("[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
@@ -49,16 +51,17 @@ _RELEASE_KEYS = (
 )
 
 
-def load_distro(location: Location) -> Distro:
-    """The distribution that the `distro.toml` or `config.sh` at `location` describes; the latter is run.
+def load_distro(location: Location, script_variables: ScriptVariables = ()) -> Distro:
+    """The distribution that the `distro.toml` or `config.sh` at `location` describes.
 
-    Raises UsageError, with file and line, for anything in it that is missing, unknown or of the wrong type.
+    The latter is run, with `script_variables` in its environment. Raises UsageError, with file and line, for anything
+    in it that is missing, unknown or of the wrong type.
     """
     require_distro_name(location.name)
     if not (location.directory / DESCRIPTION).exists():
         from rootfs_kit.distro.config_script import read_config_script
 
-        return read_config_script(location.name, location.directory, location.found_by)
+        return read_config_script(location.name, location.directory, location.found_by, script_variables)
     return _described_by(_whole_table(location), location)
 
 
@@ -86,14 +89,14 @@ def _described_by(table: Table, location: Location) -> Distro:
         name=location.name,
         title=table.text("title", location.name),
         directory=location.directory,
-        backend=table.text("backend"),
+        backend=_backend(table),
         default_version=_default_release(table),
         releases=tuple(_release(each, architectures) for each in table.tables("release")),
         init_modes=_init_modes(table),
         architectures=architectures,
         packages=_packages(table.table("packages")),
-        mirrors=table.words("mirrors", ()),
-        suites=table.words("suites", ()),
+        mirrors=_words_with_placeholders(table, "mirrors"),
+        suites=_words_with_placeholders(table, "suites"),
         components=table.words("components", ()),
         keyrings=tuple(location.directory / name for name in table.words("keyrings", ())),
         trim=_guest_paths(trim, "paths"),
@@ -138,7 +141,7 @@ def _release(table: Table, architectures: dict[str, str]) -> Release:
 
 def _architecture_mirrors(table: Table, architectures: dict[str, str]) -> dict[str, tuple[str, ...]]:
     table.refuse_unknown(architectures)
-    return {machine: table.words(machine) for machine in table.data}
+    return {machine: _words_with_placeholders(table, machine, None) for machine in table.data}
 
 
 def _repositories(table: Table) -> tuple[Repository, ...]:
@@ -169,11 +172,39 @@ def _builder(table: Table) -> Builder | None:
 
 def _with_placeholders(table: Table, key: str) -> str:
     text = table.text(key)
-    try:
-        text.format(release="", version="", arch="")
-    except (LookupError, ValueError):
-        table.refuse(key, f'"{text}" has a placeholder that is not known', "They are {release}, {version}, {arch}.")
+    _require_placeholders(table, key, text)
     return text
+
+
+def _words_with_placeholders(table: Table, key: str, default: tuple[str, ...] | None = ()) -> tuple[str, ...]:
+    words = table.words(key, default)
+    for text in words:
+        _require_placeholders(table, key, text)
+    return words
+
+
+def _require_placeholders(table: Table, key: str, text: str) -> None:
+    there_are = listed(f"{{{name}}}" for name in PLACEHOLDERS)
+    hint = f"The placeholders are {there_are}."
+    try:
+        # A conversion or a format (`{arch!r:9}`) has no meaning here.
+        pieces = [(name, (form, conversion)) for _, name, form, conversion in Formatter().parse(text)]
+    except ValueError:
+        table.refuse(key, f'"{text}" has a brace without its other half', hint)
+    for name, more in pieces:
+        if any(more):
+            table.refuse(key, f'"{text}" has more than a name in its braces', hint)
+        if name is not None and name not in PLACEHOLDERS:
+            table.refuse(key, f'{{{name}}} in "{text}" is a placeholder that is not known', hint)
+
+
+def _backend(table: Table) -> str:
+    from rootfs_kit.backends.registry import backend_names, is_backend
+
+    name = table.text("backend")
+    if not is_backend(name):
+        table.refuse("backend", f'there is no backend "{name}"', nearest_hint(name, backend_names(), "There are"))
+    return name
 
 
 def _architectures(table: Table) -> dict[str, str]:

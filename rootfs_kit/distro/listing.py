@@ -14,6 +14,7 @@ from rootfs_kit.distro import BUILT_IN, Distro, Release
 from rootfs_kit.distro.file import load_distro
 from rootfs_kit.distro.places import locate
 from rootfs_kit.errors import UsageError
+from rootfs_kit.request.script_variables import ScriptVariables
 
 Paths = Sequence[str | PathLike[str]]
 
@@ -23,13 +24,13 @@ def names(paths: Paths = ()) -> list[str]:
     return [location.name for location in locate(paths)]
 
 
-def survey(paths: Paths = ()) -> tuple[list[Distro], list[UsageError]]:
+def survey(paths: Paths = (), script_variables: ScriptVariables = ()) -> tuple[list[Distro], list[UsageError]]:
     """Every distribution, sorted by name, and what is wrong with those that cannot be read."""
     distros: list[Distro] = []
     errors: list[UsageError] = []
     for location in locate(paths):
         try:
-            distros.append(load_distro(location))
+            distros.append(load_distro(location, script_variables))
         except UsageError as error:
             errors.append(error)
     return distros, errors

@@ -30,7 +30,7 @@ def container_hooks(engine: str, plan: Plan, bench: Workbench) -> Iterator[None]
         try:
             _run(plan.after_container, engine, bench)
         except BuildFailed as error:
-            bench.monitor.warn(str(error))
+            bench.monitor.warn(*str(error).split("\n"))
         raise
     _run(plan.after_container, engine, bench)
 

@@ -41,7 +41,10 @@ class Owner:
 
 
 def owner_asked_for(request: BuildRequest) -> Owner | None:
-    """The owner that the request names. Raises UsageError for one that the result cannot be given to."""
+    """The owner that the request names; None where that is root, whose everything is already.
+
+    Raises UsageError for one that the result cannot be given to.
+    """
     if request.owner is None:
         return None
     doing = f"choosing {request.owner} as the owner of the rootfs"
@@ -50,6 +53,8 @@ def owner_asked_for(request: BuildRequest) -> Owner | None:
     user = _user(request.owner, doing)
     if request.to_stdout:
         raise UsageError(doing, "standard output has an owner already", "Leave out --owner, or name a file.")
+    if user.pw_uid == 0:
+        return None
     if request.format is not Format.DIRECTORY:
         return Owner(user.pw_name, user.pw_uid, user.pw_gid)
     uids, gids = (_range(file, user, doing) for file in (SUBUID, SUBGID))

@@ -17,17 +17,19 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from rootfs_kit.errors import UsageError
+from rootfs_kit.output import is_name_of_archive
 from rootfs_kit.planning import PlannedBuild, Said, plan_build, require_inputs
 from rootfs_kit.request.config import DISTRO_KEY, MATRIX_KEY
 from rootfs_kit.request.knob import Knob
 from rootfs_kit.request.knobs import KNOBS
 from rootfs_kit.request.surroundings import Surroundings
+from rootfs_kit.request.values import File, Files, in_home
 from rootfs_kit.toml import Table, read_table
 
 Value = str | bool
@@ -36,6 +38,7 @@ MOST_CELLS = 1000
 DEFAULT_PLACE = "matrix"
 # What each build has for itself, and what one run has in common.
 NOT_AXES = frozenset({"rootfs_dir", "engine", "log"})
+_BY_KEY = {knob.key: knob for knob in KNOBS}
 _UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -53,6 +56,28 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Spelling:
+    """How the command of one build names things, which may be run elsewhere.
+
+    `config` and `rootfs_dir` are its files, and `base` is where relative paths of the description count from;
+    `distros_dirs` are where it looks for distributions besides the built-in ones.
+    """
+
+    config: str
+    rootfs_dir: str
+    base: PurePath
+    distros_dirs: tuple[str, ...] = ()
+    engine: str | None = None
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """What every build of the matrix is told besides its own values."""
+        distros = [word for each in self.distros_dirs for word in ("--distros-dir", each)]
+        engine = ("--engine", self.engine) if self.engine is not None else ()
+        return (*distros, *engine, "--rootfs-dir", self.rootfs_dir)
+
+
+@dataclass(frozen=True)
 class CellBuild:
     """One build of a matrix, planned: `rootfs_dir` is where it goes."""
 
@@ -65,15 +90,21 @@ class CellBuild:
     def name(self) -> str:
         return self.cell.name
 
-    def arguments(self, config: str, rootfs_dir: str) -> tuple[str, ...]:
-        """The arguments of the rootfs-kit command that builds it, with its files at the given places."""
-        options = [option for key, value in self.cell.values.items() for option in _option(key, value)]
-        distro = (self.planned.distro.name,) if DISTRO_KEY in self.cell.values else ()
-        return ("build", *distro, "--config", config, *options, "--rootfs-dir", rootfs_dir)
+    def arguments(self, spelt: Spelling) -> tuple[str, ...]:
+        """The arguments of the rootfs-kit command that builds it."""
+        values = {key: _from(spelt.base, key, value) for key, value in self.cell.values.items()}
+        options = [option for key, value in values.items() for option in _option(key, value)]
+        distro = (str(values[DISTRO_KEY]),) if DISTRO_KEY in values else ()
+        return ("build", *distro, "--config", spelt.config, *options, *spelt.options)
 
-    def command_line(self, config: str, rootfs_dir: str) -> str:
+    def command_line(self, spelt: Spelling) -> str:
         """The same for a shell."""
-        return shlex.join(("rootfs-kit", *self.arguments(config, rootfs_dir)))
+        return shlex.join(("rootfs-kit", *self.arguments(spelt)))
+
+
+def in_turn(engines: Sequence[str], number: int) -> str | None:
+    """The engine of the build with that number (from 0); None where none was named."""
+    return engines[number % len(engines)] if engines else None
 
 
 def plan_matrix(config: Path, distros_dirs: tuple[str, ...], around: Surroundings) -> list[CellBuild]:
@@ -141,9 +172,9 @@ def _require_some(table: Table, cells: list[Cell]) -> None:
 
 
 def _planned(cell: Cell, config: Path, distros_dirs: tuple[str, ...], around: Surroundings) -> CellBuild:
-    by_key = {knob.key: knob for knob in KNOBS}
-    options = {by_key[key].field: value for key, value in cell.values.items() if key != DISTRO_KEY}
-    distro = cell.values.get(DISTRO_KEY)
+    values = {key: _from(config.parent.resolve(), key, value) for key, value in cell.values.items()}
+    options = {_BY_KEY[key].field: value for key, value in values.items() if key != DISTRO_KEY}
+    distro = values.get(DISTRO_KEY)
     said = Said(str(distro) if distro is not None else None, options, str(config), distros_dirs)
     planned = plan_build(said, around)
     require_inputs(planned.settings)
@@ -157,12 +188,26 @@ def _place(planned: PlannedBuild, config: Path) -> Path:
     return planned.request.rootfs_dir if "rootfs-dir" in top else config.parent.resolve() / DEFAULT_PLACE
 
 
+def _from(base: PurePath, key: str, value: Value) -> Value:
+    """`value` as an option gives it: a relative path of the description counts from `base`."""
+    if isinstance(value, bool) or not value:
+        return value
+    is_path = "/" in value if key == DISTRO_KEY else isinstance(_BY_KEY[key].kind, File | Files)
+    if not is_path:
+        return value
+    path = str(base / in_home(value))
+    return path if "/" in path else f"./{path}"  # a distribution without a slash would be a name
+
+
 def _word(key: str, value: Value) -> str:
     if key == "agent-init":
         return "agent-init" if value else "systemd"
     if isinstance(value, bool):
         return key if value else ""
-    return _UNFIT.sub("_", Path(value).name).strip("_")
+    path = Path(value)
+    while is_name_of_archive(path):  # what is built of kata-agent.tar.zst may be a directory
+        path = path.with_suffix("")
+    return _UNFIT.sub("_", path.name).strip("_")
 
 
 def _option(key: str, value: Value) -> tuple[str, ...]:

@@ -21,12 +21,15 @@ def planned(config: Path, distros_dirs: tuple[str, ...], around: Surroundings) -
     return plan_matrix(config, distros_dirs, around)
 
 
-def handed_on(builds: Sequence[CellBuild], to: str, image: str | None, claim: str | None) -> str:
+def handed_on(
+    builds: Sequence[CellBuild], to: str, image: str | None, claim: str | None, engines: tuple[str, ...] = (),
+    distros_dirs: tuple[str, ...] = (),
+) -> str:  # fmt: skip
     """The builds as something else runs them: "github" or "kubernetes". Raises UsageError."""
     if to == "github":
         from rootfs_kit.matrix.github import github_matrix
 
-        return json.dumps(github_matrix(builds))
+        return json.dumps(github_matrix(builds, engines, distros_dirs))
     from rootfs_kit.matrix.kubernetes import Cluster, kubernetes_jobs
 
     if image is None or claim is None:
@@ -35,7 +38,8 @@ def handed_on(builds: Sequence[CellBuild], to: str, image: str | None, claim: st
             f"{'--image' if image is None else '--claim'} is not given",
             "Name the image that has rootfs-kit, and the persistent volume claim that holds the description.",
         )
-    return kubernetes_jobs(builds, Cluster(image, claim)).rstrip()
+    directories = tuple(Path(each).absolute() for each in distros_dirs)
+    return kubernetes_jobs(builds, Cluster(image, claim, engines, directories)).rstrip()
 
 
 def built(

@@ -11,13 +11,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import PurePath
 from typing import Any
 
-from rootfs_kit.matrix.cells import CellBuild
+from rootfs_kit.matrix.cells import CellBuild, Spelling, in_turn
 
 
-def github_matrix(builds: Sequence[CellBuild]) -> dict[str, Any]:
-    """One entry for each build: its name, what it is, and the command line, with paths from the working directory."""
+def github_matrix(
+    builds: Sequence[CellBuild], engines: tuple[str, ...] = (), distros_dirs: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """One entry for each build: its name, what it is, and the command line, with paths from the working directory.
+
+    The `engines` are named in turn; `distros_dirs` stay as they were typed.
+    """
     return {
         "include": [
             {
@@ -26,8 +32,16 @@ def github_matrix(builds: Sequence[CellBuild]) -> dict[str, Any]:
                 "release": build.planned.request.os_version,
                 "arch": build.planned.request.arch,
                 "init": str(build.planned.request.init_mode),
-                "run": build.command_line(os.path.relpath(build.config), os.path.relpath(build.rootfs_dir)),
+                "run": build.command_line(
+                    Spelling(
+                        os.path.relpath(build.config),
+                        os.path.relpath(build.rootfs_dir),
+                        PurePath(os.path.relpath(build.config.parent.resolve())),
+                        distros_dirs,
+                        in_turn(engines, number),
+                    )
+                ),
             }
-            for build in builds
+            for number, build in enumerate(builds)
         ]
     }

@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from rootfs_kit.engines.container.engine import CAPABILITIES
-from rootfs_kit.matrix.cells import CellBuild
+from rootfs_kit.errors import UsageError
+from rootfs_kit.matrix.cells import CellBuild, Spelling, in_turn
 
 PLACE = PurePosixPath("/work")
 # What kubernetes.io/arch calls the machines (GOARCH).
@@ -23,14 +24,22 @@ LONGEST_NAME = 63  # of a label, and so of a Job's pods (RFC 1123)
 
 @dataclass(frozen=True)
 class Cluster:
-    """`image` has rootfs-kit in it and the package managers; `claim` is the volume with the description."""
+    """`image` has rootfs-kit in it and the package managers; `claim` is the volume with the description.
+
+    The `engines` are named in turn; `distros_dirs`, absolute here, are on the volume, beside the description.
+    """
 
     image: str
     claim: str
+    engines: tuple[str, ...] = ()
+    distros_dirs: tuple[Path, ...] = ()
 
 
 def kubernetes_jobs(builds: Sequence[CellBuild], cluster: Cluster) -> str:
-    """A list of Jobs (batch/v1), as YAML for `kubectl apply -f -`."""
+    """A list of Jobs (batch/v1), as YAML for `kubectl apply -f -`.
+
+    Raises UsageError for a directory of distributions that is not beside the description.
+    """
     import yaml
 
     items = [_job(build, cluster, number) for number, build in enumerate(builds)]
@@ -39,7 +48,7 @@ def kubernetes_jobs(builds: Sequence[CellBuild], cluster: Cluster) -> str:
 
 
 def _job(build: CellBuild, cluster: Cluster, number: int) -> dict[str, Any]:
-    template = {"metadata": {"labels": dict(LABELS)}, "spec": _pod(build, cluster)}
+    template = {"metadata": {"labels": dict(LABELS)}, "spec": _pod(build, cluster, number)}
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -48,8 +57,15 @@ def _job(build: CellBuild, cluster: Cluster, number: int) -> dict[str, Any]:
     }
 
 
-def _pod(build: CellBuild, cluster: Cluster) -> dict[str, Any]:
+def _pod(build: CellBuild, cluster: Cluster, number: int) -> dict[str, Any]:
     machine = str(build.planned.request.arch)
+    spelt = Spelling(
+        str(PLACE / build.config.name),
+        str(PLACE / "matrix" / build.name),
+        PLACE,
+        tuple(_on_the_volume(each, build.config) for each in cluster.distros_dirs),
+        in_turn(cluster.engines, number),
+    )
     return {
         "restartPolicy": "Never",
         "nodeSelector": {"kubernetes.io/arch": NODE_ARCHITECTURES.get(machine, machine)},
@@ -59,7 +75,7 @@ def _pod(build: CellBuild, cluster: Cluster) -> dict[str, Any]:
                 "image": cluster.image,
                 "workingDir": str(PLACE),
                 "command": ["rootfs-kit"],
-                "args": list(build.arguments(str(PLACE / build.config.name), str(PLACE / "matrix" / build.name))),
+                "args": list(build.arguments(spelt)),
                 "securityContext": {
                     "runAsUser": 0,
                     "capabilities": {"drop": ["ALL"], "add": list(CAPABILITIES)},
@@ -70,6 +86,18 @@ def _pod(build: CellBuild, cluster: Cluster) -> dict[str, Any]:
         ],
         "volumes": [{"name": "work", "persistentVolumeClaim": {"claimName": cluster.claim}}],
     }
+
+
+def _on_the_volume(directory: Path, config: Path) -> str:
+    """Where a Job finds what lies beside the description here."""
+    try:
+        return str(PLACE / directory.resolve().relative_to(config.parent.resolve()))
+    except ValueError:
+        raise UsageError(
+            "writing Jobs for Kubernetes",
+            f"{directory} is not beside {config.name}, and the Jobs see nothing else of this host",
+            f"Put the distributions into {config.parent}, which the volume of the claim holds.",
+        ) from None
 
 
 def job_name(name: str, number: int) -> str:

@@ -87,7 +87,7 @@ def _row(outcome: Outcome) -> tuple[str, ...]:
     said = outcome.document or {}
     checks = said.get("checks")
     judged = f"{checks['passed']} passed, {checks['warned']} warned" if checks else "-"
-    size = f"{said['size'] / MIB:.1f}" if "size" in said else "-"
+    size = f"{said['size_bytes'] / MIB:.1f}" if "size_bytes" in said else "-"
     return (
         outcome.name, outcome.engine, outcome.word, str(said.get("packages", "-")), size, judged,
         f"{outcome.seconds:.0f}",

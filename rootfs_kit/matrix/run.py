@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from rootfs_kit.backends import Command
 from rootfs_kit.errors import BuildFailed
 from rootfs_kit.interrupts import held, interruptible, let_through
-from rootfs_kit.matrix.cells import CellBuild
+from rootfs_kit.matrix.cells import CellBuild, Spelling
 from rootfs_kit.matrix.outcome import Outcome
 from rootfs_kit.monitor import Monitor
 from rootfs_kit.run import start
@@ -99,10 +99,10 @@ class _Runner:
     def _start(self, build: CellBuild, engine: str) -> None:
         build.rootfs_dir.parent.mkdir(parents=True, exist_ok=True)
         job = _Job(build, engine, build.rootfs_dir.parent / f"{build.name}.log")
-        asked = build.arguments(str(build.config), str(build.rootfs_dir))
-        distros = [word for each in self._how.distros_dirs for word in ("--distros-dir", each)]
-        how = ("--engine", engine, "--log", str(job.log), "--json", "--quiet")
-        command = Command((sys.executable, "-m", "rootfs_kit", *asked, *distros, *how), is_client=True)
+        config, place = build.config, str(build.rootfs_dir)
+        asked = build.arguments(Spelling(str(config), place, config.parent.resolve(), self._how.distros_dirs, engine))
+        how = ("--log", str(job.log), "--json", "--quiet")
+        command = Command((sys.executable, "-m", "rootfs_kit", *asked, *how), is_client=True)
         self._monitor.note(f"{build.name}: begun ({engine})")
         self._jobs.append(job)
         job.running = start(command, _done=lambda *_: self._ended.put(job))

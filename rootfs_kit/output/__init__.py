@@ -6,13 +6,15 @@ later than SOURCE_DATE_EPOCH, and device nodes are entries even where this user 
 
 from __future__ import annotations
 
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-from rootfs_kit.output.compress import Compression, compressed, compression_of
+from rootfs_kit.output.compress import Compression, compressed, compression_of, format_of, is_name_of_archive
 from rootfs_kit.request import Format
-from rootfs_kit.tree import RootfsTree
 
-__all__ = ["Compression", "compression_of", "write_archive"]
+if TYPE_CHECKING:
+    from rootfs_kit.tree import RootfsTree
+
+__all__ = ["Compression", "compression_of", "format_of", "is_name_of_archive", "write_archive"]
 
 
 def write_archive(

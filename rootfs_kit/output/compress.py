@@ -10,6 +10,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from rootfs_kit.errors import UsageError
+from rootfs_kit.request import Format
+
 GZIP_LEVEL = 6
 XZ_PRESET = 6
 ZSTD_LEVEL = 6
@@ -23,9 +26,42 @@ class Compression(StrEnum):
     ZSTD = ".zst"
 
 
+# What stands for a tar and its compression together (tar(1), --auto-compress).
+OF_TARS = {
+    ".tgz": Compression.GZIP, ".taz": Compression.GZIP, ".txz": Compression.XZ, ".tzst": Compression.ZSTD,
+}  # fmt: skip
+OTHERS = {
+    ".bz2": "bzip2", ".tbz": "bzip2", ".tbz2": "bzip2", ".tb2": "bzip2", ".tz2": "bzip2", ".lz": "lzip",
+    ".lzma": "lzma", ".tlz": "lzma", ".lz4": "lz4", ".tlz4": "lz4", ".lzo": "lzop", ".tzo": "lzop", ".z": "compress",
+    ".br": "brotli", ".zip": "zip", ".7z": "7-Zip",
+}  # fmt: skip
+"""Compressions that an archive's name may promise and that are not made here."""
+
+
 def compression_of(path: Path) -> Compression | None:
-    """What the name of an archive asks for."""
-    return Compression(path.suffix) if path.suffix in set(Compression) else None
+    """What the name of an archive asks for. Raises UsageError for a compression that is not made."""
+    suffix = path.suffix.lower()
+    if suffix in OTHERS:
+        raise UsageError(
+            f"choosing how {path.name} is compressed",
+            f"its suffix {path.suffix} means {OTHERS[suffix]}, which is not supported",
+            f"Compressed are {', '.join((*Compression, *OF_TARS))}; without such a suffix, nothing is.",
+        )
+    return OF_TARS.get(suffix) or (Compression(suffix) if suffix in set(Compression) else None)
+
+
+def format_of(path: Path) -> Format | None:
+    """The kind of archive that a name promises; None where it promises none, or does not say which."""
+    *_, before, last = ("", "", *[suffix.lower() for suffix in path.suffixes])
+    kind = before if last in (*Compression, *OTHERS) else last
+    if kind == ".tar" or last in OF_TARS:
+        return Format.TAR
+    return Format.CPIO if kind == ".cpio" else None
+
+
+def is_name_of_archive(path: Path) -> bool:
+    """Whether people would take what is called so for an archive."""
+    return format_of(path) is not None or path.suffix.lower() in (*Compression, *OTHERS)
 
 
 @contextmanager

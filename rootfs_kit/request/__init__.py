@@ -28,7 +28,10 @@ class Format(StrEnum):
 
 @dataclass(frozen=True)
 class BuildRequest:
-    """One build or overlay, as asked. Paths are absolute but for STANDARD_OUTPUT; `None` means "not asked for"."""
+    """One build or overlay, as asked. Paths are absolute but for STANDARD_OUTPUT; `None` means "not asked for".
+
+    `script_variables` are osbuilder's variables for a config.sh, names and values (`script_variables.py`).
+    """
 
     rootfs_dir: Path
     distro: str | None = None
@@ -69,6 +72,7 @@ class BuildRequest:
     check: bool = True
     allow_probe_agent: bool = False
     log: Path | None = None
+    script_variables: tuple[tuple[str, str], ...] = ()
 
     @property
     def to_stdout(self) -> bool:

@@ -19,7 +19,7 @@ from rootfs_kit.errors import UsageError
 from rootfs_kit.request.knob import Knob
 from rootfs_kit.request.knobs import KNOBS
 from rootfs_kit.request.settings import Layer, Origin, Setting, Source
-from rootfs_kit.request.values import BadValue
+from rootfs_kit.request.values import BadValue, in_home
 from rootfs_kit.toml import Table, read_table
 
 DISTRO_KEY = "distro"
@@ -47,11 +47,17 @@ def read_config(path: Path) -> Config:
     table.refuse_unknown([DISTRO_KEY, DISTROS_DIR_KEY, MATRIX_KEY, *(knob.key for knob in KNOBS)])
     base = path.parent.resolve()
     return Config(
-        distro=table.text(DISTRO_KEY) if DISTRO_KEY in table else None,
+        distro=_distro(table, base) if DISTRO_KEY in table else None,
         distro_origin=_origin(table, DISTRO_KEY) if DISTRO_KEY in table else None,
         distros_dirs=tuple(base / directory for directory in table.words(DISTROS_DIR_KEY, ())),
         layer={knob.field: _setting(table, knob, base) for knob in KNOBS if knob.key in table},
     )
+
+
+def _distro(table: Table, base: Path) -> str:
+    """The name of a distribution, or the path of the directory that describes it."""
+    text = table.text(DISTRO_KEY)
+    return str(base / in_home(text)) if "/" in text else text
 
 
 def _setting(table: Table, knob: Knob, base: Path) -> Setting:

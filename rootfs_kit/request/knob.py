@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from enum import StrEnum
 
@@ -28,7 +29,8 @@ class Knob:
     """One thing that can be set. `field` is BuildRequest's.
 
     `environment` is osbuilder's name for it; where `switched_by` is given, that variable must say yes for
-    `environment` to count. `environment_words` are variables that mean a value as soon as they hold anything; the
+    `environment` to count. `has_machines` says that there is such a variable for each machine as well, which counts
+    more: REPO_URL_X86_64. `environment_words` are variables that mean a value as soon as they hold anything; the
     first that does counts. `default_words` says in `--help` what no constant can.
     """
 
@@ -39,6 +41,7 @@ class Knob:
     help: str
     environment: str | None = None
     switched_by: str | None = None
+    has_machines: bool = False
     environment_words: tuple[tuple[str, str], ...] = ()
     default_words: str | None = None
     commands: frozenset[str] = EVERYWHERE
@@ -72,6 +75,11 @@ class Knob:
         if self.default_words is not None:
             return self.default_words
         return "" if self.default in (None, ()) else shown(self.default)
+
+    def variable(self, environ: Mapping[str, str], machine: str) -> str:
+        """The variable that counts in `environ` for a guest of `machine`; empty where there is none."""
+        of_machine = f"{self.environment}_{machine.upper()}"
+        return of_machine if self.has_machines and environ.get(of_machine) else self.environment or ""
 
     @property
     def environment_shown(self) -> str:

@@ -44,7 +44,7 @@ KNOBS = (
         Section.WHAT,
         ("--format",),
         OneOf(tuple(Format)),
-        "A directory, a tar, or a cpio to boot as initramfs; compressed where PATH ends in .gz, .xz or .zst.",
+        "A directory, a tar, or a cpio to boot as initramfs; compressed where PATH ends in .gz, .xz, .zst or .tgz.",
     ),
     Knob(
         "os_version",
@@ -72,6 +72,7 @@ KNOBS = (
         _URL,
         "Package archive to install from.",
         "REPO_URL",
+        has_machines=True,
         default_words="the distribution's own",
         commands=BUILD_ONLY,
     ),

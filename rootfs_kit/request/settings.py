@@ -84,10 +84,11 @@ def from_command_line(given: Mapping[str, object], base: Path) -> Layer:
     return layer
 
 
-def from_environment(environ: Mapping[str, str], base: Path, stronger: Iterable[str] = ()) -> Layer:
+def from_environment(environ: Mapping[str, str], base: Path, stronger: Iterable[str] = (), machine: str = "") -> Layer:
     """The settings that osbuilder's variables in `environ` make; an empty variable is one that is not set.
 
-    Variables of the fields in `stronger` are not looked at. Raises UsageError that names variable and value.
+    Variables of the fields in `stronger` are not looked at. `machine` is the guest's, unless a variable says another.
+    Raises UsageError that names variable and value.
     """
     skipped = frozenset(stronger)
     layer: Layer = {}
@@ -98,12 +99,13 @@ def from_environment(environ: Mapping[str, str], base: Path, stronger: Iterable[
         if knob.environment is None:
             continue
         switched_on = _switched_on(knob, environ, base)
-        text = environ.get(knob.environment, "")
+        name = knob.variable(environ, layer["arch"].value if "arch" in layer else machine)
+        text = environ.get(name, "")
         if switched_on is False:
             layer[knob.field] = Setting(None, Origin(Source.ENVIRONMENT, str(knob.switched_by)))
         elif text and (switched_on or knob.switched_by is None):
-            value = _read(knob, text, base, "the environment", knob.environment)
-            layer[knob.field] = Setting(value, Origin(Source.ENVIRONMENT, knob.environment))
+            value = _read(knob, text, base, "the environment", name)
+            layer[knob.field] = Setting(value, Origin(Source.ENVIRONMENT, name))
     return layer
 
 

@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 
 from rootfs_kit.errors import UsageError
+from rootfs_kit.request.script_variables import ScriptVariables, script_variables
 
 DISTROS_PATH = "ROOTFS_KIT_DISTROS_PATH"
 
@@ -33,6 +34,11 @@ class Surroundings:
         named = self.environ.get("XDG_CACHE_HOME", "")
         base = Path(named) if named.startswith("/") else Path(self.environ.get("HOME") or "/root", ".cache")
         return base / "rootfs-kit"
+
+    @property
+    def script_variables(self) -> ScriptVariables:
+        """What a config.sh is told besides the request. Raises UsageError."""
+        return script_variables(self.environ, self.cwd)
 
     def distros_dirs(self, named: Iterable[str | Path]) -> tuple[Path, ...]:
         """Where to look for distributions besides the built-in ones: those `named`, then the environment's."""

@@ -163,8 +163,7 @@ class File:
         return _absolute(text, base)
 
     def from_toml(self, value: object, base: Path) -> Path:
-        text = _string(value)
-        return self.from_text(fspath(Path(text).expanduser()) if text.startswith("~/") else text, base)
+        return self.from_text(in_home(_string(value)), base)
 
 
 @dataclass(frozen=True)
@@ -220,6 +219,11 @@ class Epoch:
         if len(digits) > 20 or int(digits) > latest:
             raise BadValue(f"{digits[:20]} lies beyond the year 9999")
         return int(digits)
+
+
+def in_home(text: str) -> str:
+    """The path `text` of a file that no shell reads, `~/` filled in."""
+    return fspath(Path(text).expanduser()) if text.startswith("~/") else text
 
 
 def shown(value: object) -> str:

@@ -122,6 +122,51 @@ def test_the_functions_and_variables_of_osbuilder_are_there(tmp_path: Path, tree
     assert (tmp_path / "rootfs/etc/asked-for").read_text() == "chrony iptables systemd libseccomp2 / kmod\n"
 
 
+MEASURED = """\
+{copy}eval "$(declare -f build_rootfs | sed '1s/build_rootfs/copy/')"
+build_rootfs() {{
+	copy "$1"
+	echo "${{PACKAGES}} / ${{MEASURED_ROOTFS}} ${{DISTRO_REPO}} ${{REPO_URL_RISCV64}}" > "$1/etc/asked-for"
+	cat "${{DNF_CONF}}" >> "$1/etc/asked-for"
+}}
+"""
+
+
+def test_variables_of_osbuilders_that_we_have_no_use_for_reach_it_all_the_same(tmp_path: Path, tree: Path) -> None:
+    config = f'{CONFIG}[[ "${{MEASURED_ROOTFS}}" = yes ]] && PACKAGES+=" cryptsetup-bin"\n'
+    directory = describe(tmp_path / "awesome", config, MEASURED.format(copy=COPY.format(tree=tree)))
+    (tmp_path / "my.conf").write_text("[main]\n")
+    done = build(
+        directory, tmp_path / "rootfs", "-q", MEASURED_ROOTFS="yes", DISTRO_REPO="1", DNF_CONF="my.conf",
+        REPO_URL_RISCV64="http://mirror.example",
+    )  # fmt: skip
+    assert (done.status, done.err) == (0, "")
+    assert (tmp_path / "rootfs/etc/asked-for").read_text() == (
+        "chrony iptables systemd libseccomp2 cryptsetup-bin / yes 1 http://mirror.example\n[main]\n"
+    )
+    assert "cryptsetup-bin" in manifest(tmp_path / "rootfs")["packages"]["requested"]
+
+
+def test_dnf_is_the_one_that_is_named_and_has_the_configuration_that_is_named(
+    tmp_path: Path, repository: RpmRepository
+) -> None:
+    directory = describe(tmp_path / "awesome", 'OS_VERSION=7\nOS_NAME=awesome\nPACKAGES="awesome-base"\n')
+    conf = (
+        f"[main]\nreposdir=/nonexistent\n[ours]\nname=ours\nbaseurl={repository.url}\ngpgkey=file://{repository.key}\n"
+    )
+    (tmp_path / "my.conf").write_text(f"{conf}gpgcheck=1\n")
+    wrapper = tmp_path / "bin/my-dnf"
+    wrapper.parent.mkdir()
+    wrapper.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/asked\nexec dnf "$@"\n')
+    wrapper.chmod(0o755)
+    done = build(
+        directory, tmp_path / "rootfs", "--json", DNF_CONF="my.conf", PKG_MANAGER=f"{wrapper} --setopt=retries=1"
+    )
+    assert done.status == 0, done.err
+    assert json.loads(done.out)["checks"]["failed"] == 0
+    assert "--setopt=retries=1 -y --noplugins" in (tmp_path / "asked").read_text()
+
+
 @pytest.mark.parametrize(
     ("library", "told"),
     [
@@ -170,6 +215,9 @@ def test_a_failure_is_success_where_it_is_allowed_and_asked_for(tmp_path: Path) 
     done = build(directory, tmp_path / "rootfs", GRACEFUL_EXIT="1")
     assert done.status == 0
     assert "allowed to fail" in done.err
+    assert "warning: running bash: it ended with exit status 1; its last lines:\n      " in done.err
+    assert "Failed at rootfs_lib.sh:1: false\n" in done.err
+    assert "\\n" not in done.err
     assert marker.is_file()
     assert not (tmp_path / "rootfs").exists()
     said = build(directory, tmp_path / "rootfs", "--json", "--graceful-exit")

@@ -8,8 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Outcome, Run
+from rootfs_kit.axes import InitMode
+from rootfs_kit.distro import Distro
+from rootfs_kit.distro.search import discover
+from tests.cli.conftest import PACKAGE_PARENT, Outcome, Run
 from tests.distro.test_discovery import make
+
+MIGRATING = PACKAGE_PARENT / "docs/migrating-from-osbuilder.md"
 
 
 def settings(outcome: Outcome) -> dict[str, tuple[object, str]]:
@@ -45,6 +50,19 @@ def test_the_facts_of_rootfs_sh_t_are_there(run: Run):
     assert "init process            systemd" in outcome.out
     assert "excluded architectures  riscv64" in outcome.out
     assert "init process            kata-agent" in run("show", "debian", "--agent-init").out
+
+
+@pytest.mark.parametrize("distro", discover(), ids=lambda distro: distro.name)
+def test_every_distribution_is_shown_as_the_page_for_users_of_osbuilder_says(run: Run, distro: Distro):
+    """rootfs.sh -t tells of each."""
+    alone = run("show", distro.name)
+    if InitMode.SYSTEMD in distro.init_modes:
+        assert alone.status == 0
+    else:
+        assert (alone.status, run("show", distro.name, "--agent-init").status) == (2, 0)
+        [row] = [line for line in MIGRATING.read_text().splitlines() if "`rootfs.sh -t DISTRO`" in line]
+        assert "`--agent-init`" in row
+        assert distro.title in row
 
 
 def test_packages_are_shown_by_what_needs_them(run: Run):

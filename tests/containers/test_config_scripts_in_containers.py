@@ -55,6 +55,17 @@ def test_the_whole_contract_holds_in_a_container(service: Service, tmp_path: Pat
     assert (tmp_path / "said").read_text().splitlines() == [f"before {name}", f"after {name}"]
 
 
+def test_variables_of_osbuilders_and_the_file_that_one_names_reach_it_there(service: Service, tmp_path: Path) -> None:
+    (tmp_path / "my.conf").write_text("[main]\n")
+    then = '{ echo "${MEASURED_ROOTFS} ${PKG_MANAGER} ${REPO_URL_RISCV64}"; cat "${DNF_CONF}"; } > "$1/etc/asked-for"'
+    done = build(
+        described(tmp_path, then), tmp_path / "rootfs", "-q", "--engine", service.address, "--image-registry", REGISTRY,
+        MEASURED_ROOTFS="yes", PKG_MANAGER="dnf5 -v", DNF_CONF="my.conf", REPO_URL_RISCV64="http://mirror.example",
+    )  # fmt: skip
+    assert (done.status, done.err) == (0, "")
+    assert (tmp_path / "rootfs/etc/asked-for").read_text() == "yes dnf5 -v http://mirror.example\n[main]\n"
+
+
 def test_the_second_hook_runs_where_the_build_fails(service: Service, tmp_path: Path) -> None:
     engine = ("--engine", service.address, "--image-registry", REGISTRY)
     done = build(described(tmp_path, "die no luck"), tmp_path / "rootfs", *engine)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from rootfs_kit.axes import InitMode
-from rootfs_kit.backends import Site
+from rootfs_kit.backends import Plan, Site
 from rootfs_kit.backends.shell import Shell, dockerfile
 from rootfs_kit.distro import Distro, config_script
 from rootfs_kit.distro.search import discover, find_distro
@@ -182,6 +183,71 @@ def test_a_request_reaches_it_under_osbuilders_names(tmp_path: Path) -> None:
     assert {name: command.environment[name] for name in asked} == asked
     assert [tool.program for tool in plan.tools] == ["bash", "dnf"]
     assert plan.packages == ("chrony", "iptables", "strace", "jq")
+
+
+def test_osbuilders_other_variables_reach_it_when_it_is_read(tmp_path: Path) -> None:
+    config = (
+        '[[ "${MEASURED_ROOTFS}" = yes ]] && PACKAGES+=" cryptsetup-bin"\n'
+        'OS_NAME="${DISTRO_REPO}|${DNF_CONF}|${PKG_MANAGER}|${REPO_URL_X86_64}|${SECRET_OF_MINE}"\n'
+    )
+    describe(tmp_path / "mine", CONFIG + config)
+    (tmp_path / "dnf.conf").touch()
+    environ = {
+        "MEASURED_ROOTFS": "yes", "DISTRO_REPO": "1", "DNF_CONF": "dnf.conf", "PKG_MANAGER": "dnf --nobest",
+        "REPO_URL_X86_64": "http://mirror.example/x", "SECRET_OF_MINE": "x",
+    }  # fmt: skip
+    planned = planned_build(tmp_path, environ, distro=str(tmp_path / "mine"))
+    assert planned.distro.packages.base == ("chrony", "iptables", "cryptsetup-bin")
+    assert planned.distro.title == f"1|{tmp_path}/dnf.conf|dnf --nobest|http://mirror.example/x|"
+    assert "cryptsetup-bin" not in planned_build(tmp_path, distro=str(tmp_path / "mine")).distro.packages.base
+
+
+def plan_told(tmp_path: Path, site: Site, library: bool = False, **environ: str) -> Plan:
+    (tmp_path / "dnf.conf").touch()
+    describe(tmp_path / "mine", library="build_rootfs() { :; }\n" if library else None)
+    planned = planned_build(tmp_path, environ, distro=str(tmp_path / "mine"), arch="x86_64")
+    return Shell().plan(planned.request, planned.distro, replace(site, mirror=planned.request.mirror))
+
+
+def test_they_reach_its_build_wherever_that_is(tmp_path: Path) -> None:
+    site = Site(Path("/tree"), Path("/files"))
+    plan = plan_told(
+        tmp_path, site, MEASURED_ROOTFS="yes", DISTRO_REPO="1", DNF_CONF="dnf.conf", PKG_MANAGER="yum -v",
+        REPO_URL="http://mirror.example/any", REPO_URL_X86_64="http://mirror.example/x", REPO_URL_AARCH64="file:///a",
+    )  # fmt: skip
+    [command] = plan.commands
+    told = {
+        "MEASURED_ROOTFS": "yes", "DISTRO_REPO": "1", "DNF_CONF": "/files/dnf.conf", "PKG_MANAGER": "yum -v",
+        "REPO_URL": "http://mirror.example/x", "REPO_URL_X86_64": "http://mirror.example/x",
+        "REPO_URL_AARCH64": "file:///a",
+    }  # fmt: skip
+    assert {name: command.environment.get(name) for name in told} == told
+    assert plan.files["dnf.conf"] == tmp_path / "dnf.conf"
+    assert [tool.program for tool in plan.tools] == ["bash", "yum"]
+
+
+def test_its_hooks_on_the_host_find_the_file_where_the_user_has_it(tmp_path: Path) -> None:
+    plan = plan_told(tmp_path, Site(Path("/tree"), Path("/files")), library=True, DNF_CONF="dnf.conf")
+    assert plan.before_container[0].environment["DNF_CONF"] == str(tmp_path / "dnf.conf")
+    assert plan.commands[0].environment["DNF_CONF"] == "/files/dnf.conf"
+
+
+def test_without_them_it_is_told_what_osbuilder_tells(tmp_path: Path) -> None:
+    [command] = plan_told(tmp_path, Site(Path("/tree"), Path("/files"))).commands
+    assert command.environment["MEASURED_ROOTFS"] == "no"
+    assert not {"DISTRO_REPO", "DNF_CONF", "PKG_MANAGER", "REPO_URL"} & set(command.environment)
+
+
+def test_a_configuration_of_dnf_that_is_not_there_is_told(tmp_path: Path) -> None:
+    describe(tmp_path / "mine")
+    with pytest.raises(UsageError, match=r"DNF_CONF\): .*nowhere does not exist"):
+        planned_build(tmp_path, {"DNF_CONF": "nowhere"}, distro=str(tmp_path / "mine"))
+
+
+def test_a_distribution_without_a_config_sh_says_that_it_has_no_use_for_them(tmp_path: Path) -> None:
+    environ = {"DNF_CONF": "nowhere", "DISTRO_REPO": "1", "MEASURED_ROOTFS": "yes"}
+    notes = planned_build(tmp_path, environ).notes
+    assert [note.split()[0] for note in notes] == ["DISTRO_REPO", "DNF_CONF"]
 
 
 def test_the_shell_backend_is_for_a_config_sh_only(tmp_path: Path) -> None:

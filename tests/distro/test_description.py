@@ -73,6 +73,7 @@ def test_a_description_becomes_a_distribution(mine: Path):
     ("change", "to", "found"),
     [
         ('backend = "mmdebstrap"\n', "", 'line 1: the key "backend" is missing'),
+        ('backend = "mmdebstrap"', 'backend = "nope"', 'line 2: there is no backend "nope"'),
         ('backend = "mmdebstrap"', "backend = 4", "line 2: backend wants a string with something in it, and holds"),
         ("init-modes", "init-mode", 'line 4: unknown key "init-mode"'),
         ('["agent"]', '["openrc"]', 'line 4: "openrc" is no init mode'),
@@ -145,6 +146,35 @@ def test_mirrors_repositories_keys_and_builder_are_read(mine: Path):
     assert distro.keys == (SigningKey(mine / "keys/mine.pub", "0123456789abcdef" * 2 + "01234567"),)
     assert distro.builder == Builder("mine:{version}", "pm install {packages}", ("pm-tools",))
     assert find_distro("my-linux", [mine.parent]).name == "mine"
+
+
+def test_a_backend_gets_the_nearest(mine: Path):
+    with pytest.raises(UsageError, match='Did you mean "mmdebstrap"'):
+        load(mine, GOOD.replace('"mmdebstrap"', '"debstrap"'))
+    with pytest.raises(UsageError, match="There are: apk, dnf, "):
+        load(mine, GOOD.replace('"mmdebstrap"', '"nope"'))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("https://mirror.example/{release}", "http://{foo}/x", r'line 10: {foo} in "http://{foo}/x" is a placeholder'),
+        ("https://ports.example/{release}", "http://{}/x", r'line 13: {} in "http://{}/x" is a placeholder'),
+        ("https://mirror.example/{release}", "{release", r'line 10: "{release" has a brace without its other half'),
+        ("https://mirror.example/{release}", "{release.name}", r"line 10: {release.name} in .* is a placeholder"),
+        ("https://mirror.example/{release}", "{arch!r}", r"line 10: .* more than a name in its braces"),
+        ("ids = [", 'suites = ["{realease}-updates"]\nids = [', r"line 9: {realease} in .* is a placeholder"),
+        ("v{version}/main/{arch}", "{verion}/main", r"line 17: {verion} in .* is a placeholder"),
+        ("mine:{version}", "mine:{verion}", r"line 24: {verion} in .* is a placeholder"),
+    ],
+)
+def test_a_placeholder_that_nothing_fills_in_is_told_with_its_line(mine: Path, old: str, new: str, told: str):
+    text = GOOD.replace('[[release]]\nname = "one"\n', PLACES, 1)
+    assert old in text
+    with pytest.raises(UsageError, match=told) as caught:
+        load(mine, text.replace(old, new, 1))
+    assert caught.value.doing == f"reading {mine / 'distro.toml'}"
+    assert caught.value.hint == "The placeholders are {release}, {version} and {arch}."
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ class Listener(SilentMonitor):
     def note(self, line: str) -> None:
         self.notes.append(line)
 
-    def warn(self, line: str) -> None:
+    def warn(self, line: str, *more: str) -> None:
         self.warnings.append(line)
 
 

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from rootfs_kit.output.compress import Compression, compressed, compression_of
+from rootfs_kit.errors import UsageError
+from rootfs_kit.output.compress import Compression, compressed, compression_of, format_of, is_name_of_archive
+from rootfs_kit.request import Format
 from tests.support.requirements import needs_program
 
 CONTENT = b"".join(b"%d squared is %d\n" % (number, number * number) for number in range(20_000))
@@ -51,7 +53,46 @@ def test_xz_is_checked_by_the_sum_that_the_kernel_knows(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "compression"),
-    [("a.tar", None), ("a.cpio.gz", Compression.GZIP), ("a.tar.xz", Compression.XZ), ("zst", None), ("a.zst", ".zst")],
+    [
+        ("a.tar", None),
+        ("a.cpio.gz", Compression.GZIP),
+        ("a.tar.xz", Compression.XZ),
+        ("zst", None),
+        ("a.zst", ".zst"),
+        ("a.tgz", Compression.GZIP),
+        ("a.taz", Compression.GZIP),
+        ("a.txz", Compression.XZ),
+        ("a.tzst", Compression.ZSTD),
+        ("A.TAR.GZ", Compression.GZIP),
+        ("6.12", None),
+        ("initrd.img", None),
+    ],
 )
 def test_the_suffix_says_how(name: str, compression: Compression | None) -> None:
     assert compression_of(Path(name)) == compression
+
+
+@pytest.mark.parametrize(
+    ("name", "means"), [("a.tar.bz2", "bzip2"), ("a.tbz2", "bzip2"), ("i.lz4", "lz4"), ("a.tar.Z", "compress")]
+)
+def test_a_suffix_that_asks_for_something_else_is_refused(name: str, means: str) -> None:
+    with pytest.raises(UsageError, match=f"means {means}, which is not supported"):
+        compression_of(Path(name))
+
+
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        ("a.tar", Format.TAR), ("debian-6.12.tar.gz", Format.TAR), ("a.TGZ", Format.TAR), ("a.tar.bz2", Format.TAR),
+        ("a.cpio", Format.CPIO), ("a.cpio.zst", Format.CPIO), ("initrd.gz", None), ("tar", None), ("rootfs-6.12", None),
+    ],
+)  # fmt: skip
+def test_a_name_says_what_kind_of_archive_it_is(name: str, form: Format | None) -> None:
+    assert format_of(Path(name)) == form
+
+
+@pytest.mark.parametrize(
+    ("name", "is_one"), [("initrd.gz", True), ("a.bz2", True), ("a.tar", True), ("rootfs-6.12", False)]
+)
+def test_a_name_may_be_that_of_an_archive_without_saying_which(name: str, is_one: bool) -> None:
+    assert is_name_of_archive(Path(name)) is is_one

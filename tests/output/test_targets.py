@@ -32,13 +32,48 @@ def overlay(cwd: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
 
 
 @needs_root()
-@pytest.mark.parametrize("name", ["out.tar", "out.tar.gz", "out.tar.xz"])
+@pytest.mark.parametrize("name", ["out.tar", "out.tar.gz", "out.tar.xz", "out.tgz"])
 def test_a_file_is_written_and_nothing_beside_it(tmp_path: Path, name: str) -> None:
     done = overlay(tmp_path, "--format", "tar", "-r", name)
     assert done.returncode == 0, done.stderr
     assert os.listdir(tmp_path) == [name]
     with tarfile.open(tmp_path / name) as tar:
         assert tar.getmember("./usr/bin/kata-agent").mode == 0o755
+    with (tmp_path / name).open("rb") as file:
+        assert file.read(2) == {".gz": b"\x1f\x8b", ".tgz": b"\x1f\x8b", ".xz": b"\xfd7"}.get(Path(name).suffix, b"./")
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "told"),
+    [
+        ("a.tar.bz2", ["--format", "tar"], "its suffix .bz2 means bzip2, which is not supported"),
+        (
+            "a.tgz",
+            ["--format", "cpio"],
+            "a.tgz (command line, --rootfs-dir) is a name for a tar, and the format is cpio",
+        ),
+        ("a.cpio.gz", ["--format", "tar"], "is a name for a cpio, and the format is tar"),
+        ("a.tar.gz", [], "is a name for an archive, and without --format a directory is made"),
+        ("initrd.zst", [], "Give --format tar or cpio; with dir, a directory is called so."),
+        ("a.tbz2", [], "is a name for an archive"),
+    ],
+)
+def test_a_name_that_promises_what_it_would_not_be_is_refused(
+    tmp_path: Path, name: str, form: list[str], told: str
+) -> None:
+    done = overlay(tmp_path, "-r", name, *form)
+    assert done.returncode == 2
+    assert told in done.stderr.decode()
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_directory_may_be_called_like_an_archive_where_it_is_one_already_or_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "old.tar").mkdir()
+    for form in ({"rootfs_dir": "old.tar"}, {"rootfs_dir": "new.tar", "format": "dir"}):
+        assert planned_build(tmp_path, **form).request.format is Format.DIRECTORY
+        assert planned_overlay(tmp_path, **form).request.format is Format.DIRECTORY
+    with pytest.raises(UsageError, match="is a name for an archive"):
+        planned_build(tmp_path, {"ROOTFS_DIR": "new.tar"})
 
 
 @needs_root()

@@ -61,6 +61,13 @@ def test_paths_in_a_file_count_from_where_the_file_is(tmp_path: Path):
     assert request.agent_bin == tmp_path / "conf" / "agent"
 
 
+def test_a_distribution_named_by_its_path_counts_from_there_too(tmp_path: Path):
+    (tmp_path / "conf/mine").mkdir(parents=True)
+    (tmp_path / "conf/mine/distro.toml").write_text('extends = "debian"\n')
+    write(tmp_path / "conf", 'distro = "./mine"\n')
+    assert planned_build(tmp_path, distro=None, config="conf/build.toml").distro.name == "mine"
+
+
 def test_the_distribution_on_the_command_line_wins_over_the_files(tmp_path: Path):
     write(tmp_path, 'distro = "nowhere"\n')
     assert planned_build(tmp_path, distro="debian", config="build.toml").request.distro == "debian"

@@ -20,7 +20,10 @@ def config(tmp_path: Path) -> str:
 
 
 def test_the_table_of_knobs_and_the_request_hold_the_same_fields():
-    assert {knob.field for knob in KNOBS} == {field.name for field in fields(BuildRequest)} - {"distro"}
+    assert {knob.field for knob in KNOBS} == {field.name for field in fields(BuildRequest)} - {
+        "distro",
+        "script_variables",
+    }
 
 
 def test_no_flag_key_or_variable_means_two_knobs():
@@ -51,6 +54,33 @@ def test_the_strongest_source_wins_and_is_remembered(
     assert planned.request.os_version == value
     assert setting.origin.source is source
     assert name is None or setting.origin.name == name
+
+
+ANY = {"REPO_URL": "http://any.example"}
+X86 = {"REPO_URL_X86_64": "http://x86.example"}
+ARM = {"REPO_URL_AARCH64": "http://arm.example"}
+
+
+@pytest.mark.parametrize(
+    ("given", "environ", "mirror", "name"),
+    [
+        ({}, X86, "http://x86.example", "REPO_URL_X86_64"),
+        ({}, ANY | X86, "http://x86.example", "REPO_URL_X86_64"),
+        ({}, ANY | {"REPO_URL_X86_64": ""}, "http://any.example", "REPO_URL"),
+        ({"arch": "arm64"}, ANY | X86, "http://any.example", "REPO_URL"),
+        ({}, X86 | ARM | {"ARCH": "aarch64"}, "http://arm.example", "REPO_URL_AARCH64"),
+        ({"mirror": "http://mine.example"}, X86, "http://mine.example", "--mirror"),
+    ],
+)
+def test_a_mirror_for_the_guests_machine_counts_more(tmp_path: Path, given, environ, mirror: str, name: str):
+    planned = planned_build(tmp_path, environ, **given)
+    assert planned.request.mirror == mirror
+    assert planned.settings["mirror"].origin.name == name
+
+
+def test_the_machine_may_be_named_in_the_file(tmp_path: Path):
+    (tmp_path / "build.toml").write_text('arch = "aarch64"\n')
+    assert planned_build(tmp_path, X86 | ARM, config="build.toml").request.mirror == "http://arm.example"
 
 
 def test_what_nobody_set_has_the_built_in_default(tmp_path: Path):

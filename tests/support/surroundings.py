@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rootfs_kit.planning import Planned, PlannedBuild, Said, plan_build, plan_overlay
 from rootfs_kit.request.knobs import KNOBS
+from rootfs_kit.request.script_variables import NAMES
 from rootfs_kit.request.surroundings import Surroundings
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -17,7 +18,7 @@ TODAY = date(2026, 1, 15)
 
 def clean_environment() -> dict[str, str]:
     """This process's, for a child that runs the checkout, without what would steer a build."""
-    steering = {name for knob in KNOBS for name in (knob.environment, knob.switched_by) if name}
+    steering = {name for knob in KNOBS for name in (knob.environment, knob.switched_by) if name} | set(NAMES)
     kept = {name: value for name, value in os.environ.items() if name not in steering}
     return {**kept, "PYTHONPATH": str(PROJECT), "COLUMNS": "100"}
 

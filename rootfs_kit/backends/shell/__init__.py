@@ -12,14 +12,18 @@ from rootfs_kit.backends import Command, PinnedFile, Plan, Site, Tool
 from rootfs_kit.distro import ConfigScript, Distro
 from rootfs_kit.errors import UsageError
 from rootfs_kit.request import BuildRequest
+from rootfs_kit.request.script_variables import DNF_CONF, MEASURED_ROOTFS, PKG_MANAGER, mirror_variable
 
 HERE = Path(__file__).parent
 OURS = ("run.sh", "load.sh", "lib.sh")
 DISTRIBUTIONS = "distros"
 HOOKS = ("before_starting_container", "after_stopping_container")
 
-BASH = Tool("bash", dict.fromkeys(("debian", "fedora", "alpine", "opensuse", "arch"), "bash"))
-DNF = Tool("dnf", dict.fromkeys(("debian", "fedora", "alpine", "opensuse", "arch"), "dnf"))
+DNF_FILE = "dnf.conf"
+
+FAMILIES = ("debian", "fedora", "alpine", "opensuse", "arch")
+BASH = Tool("bash", dict.fromkeys(FAMILIES, "bash"))
+DNF = Tool("dnf", dict.fromkeys(FAMILIES, "dnf"))
 
 # rootfs.sh:105: these have no musl target of Rust's.
 WITHOUT_MUSL = ("ppc64le", "s390x")
@@ -43,17 +47,23 @@ class Shell:
         files: dict[str, bytes | Path | PinnedFile] = {name: HERE / name for name in OURS}
         files |= {f"{DISTRIBUTIONS}/{directory.name}": directory for directory in script.beside}
         files[own] = distro.directory.resolve()
-        environment = _environment(request, distro, site)
+        named = dict(request.script_variables)
+        on_host = _environment(request, distro, site)
+        environment = dict(on_host)
+        if DNF_CONF in named:
+            # It goes where the build does, which may be a container.
+            files[DNF_FILE] = Path(named[DNF_CONF])
+            environment[DNF_CONF] = str(site.files / DNF_FILE)
         build = _call("build_rootfs", site.files / "run.sh", site.files / own, str(site.tree))
         # The hooks run on the host whatever the engine: there the files are where they always were.
         before, after = (_call(hook, HERE / "run.sh", distro.directory.resolve()) for hook in HOOKS)
         return Plan(
             (Command(build, environment),),
-            _tools(script),
+            _tools(script, named.get(PKG_MANAGER, "")),
             distro.packages_for(request),
             files,
-            before_container=(Command(before, environment),) if script.has_library else (),
-            after_container=(Command(after, environment),) if script.has_library else (),
+            before_container=(Command(before, on_host),) if script.has_library else (),
+            after_container=(Command(after, on_host),) if script.has_library else (),
         )
 
     def index(self, request: BuildRequest, distro: Distro) -> str:
@@ -65,9 +75,15 @@ def _call(function: str, script: Path, directory: Path, *arguments: str) -> tupl
     return ("bash", str(script), function, str(directory), *arguments)
 
 
-def _tools(script: ConfigScript) -> tuple[Tool, ...]:
-    """What osbuilder's own build of a distribution without a rootfs_lib.sh needs, besides the shell."""
-    return (BASH,) if script.has_library else (BASH, DNF)
+def _tools(script: ConfigScript, manager: str) -> tuple[Tool, ...]:
+    """What osbuilder's own build of a distribution without a rootfs_lib.sh needs, besides the shell.
+
+    `manager` is PKG_MANAGER: a program, perhaps with options.
+    """
+    if script.has_library:
+        return (BASH,)
+    program = next(iter(manager.split()), DNF.program)
+    return (BASH, DNF if program == DNF.program else Tool(program, dict.fromkeys(FAMILIES, program)))
 
 
 def _environment(request: BuildRequest, distro: Distro, site: Site) -> dict[str, str]:
@@ -83,16 +99,26 @@ def _environment(request: BuildRequest, distro: Distro, site: Site) -> dict[str,
         "CONFIDENTIAL_GUEST": _yes_or_no(request.confidential),
         "EXTRA_PKGS": " ".join(request.extra_packages),
         "LIBC": "gnu" if machine in WITHOUT_MUSL else "musl",
-        "MEASURED_ROOTFS": "no",
+        MEASURED_ROOTFS: "no",
         "OSBUILDER_VERSION": request.osbuilder_version,
         "OS_VERSION": distro.release(request.os_version).name,
         "ROOTFS_ONLY": "yes" if request.rootfs_only else "",
         "SECCOMP": _yes_or_no(request.seccomp),
         "SELINUX": _yes_or_no(request.selinux),
-        **({"REPO_URL": site.mirror} if site.mirror else {}),
+        **dict(request.script_variables),
+        **_mirror(request, site),
         **({"REPO_COMPONENTS": " ".join(request.components)} if request.components else {}),
         **({"SOURCE_DATE_EPOCH": str(request.source_date_epoch)} if request.source_date_epoch is not None else {}),
     }
+
+
+def _mirror(request: BuildRequest, site: Site) -> dict[str, str]:
+    """The mirror under the name that a config.sh looks for first: the user may have named it for the machine alone."""
+    if not site.mirror:
+        return {}
+    of_machine = mirror_variable(str(request.arch))
+    names = ("REPO_URL", *(name for name, _ in request.script_variables if name == of_machine))
+    return dict.fromkeys(names, site.mirror)
 
 
 def _yes_or_no(switch: bool) -> str:

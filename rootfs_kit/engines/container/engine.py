@@ -18,7 +18,7 @@ from rootfs_kit.engines.container.facts import Facts, facts_of, require_usable
 from rootfs_kit.engines.container.rootless import gain_rights, require_rights
 from rootfs_kit.engines.container.watch import watched
 from rootfs_kit.engines.host import lay_files
-from rootfs_kit.errors import BuildFailed, UsageError, WouldFailAnywhere
+from rootfs_kit.errors import BuildFailed, HostLacks, UsageError, WouldFailAnywhere
 from rootfs_kit.run import Output, proxies
 from rootfs_kit.talk import conversation, pipe
 
@@ -33,9 +33,6 @@ ENOUGH_MEMORY = 6 << 30
 """Bytes of the engine's memory from which on the tree is made in memory."""
 PATIENCE = 20.0
 """Seconds that a container has to end by itself."""
-ARCHIVING = (
-    "--numeric-owner", "--xattrs", "--xattrs-include=*", "--xattrs-exclude=security.selinux",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -137,6 +134,8 @@ class ContainerEngine:
                 f"The whole output is in {bench.log.named()}. See whether `{self.client.program} info` answers.",
             )
         status = said.removeprefix(script.ENDED)
+        if status.startswith(script.UNFIT):
+            raise self._without_tar(status.removeprefix(script.UNFIT))
         if status != "0":
             failure = WouldFailAnywhere if output.futile else BuildFailed
             raise failure(
@@ -145,15 +144,31 @@ class ContainerEngine:
                 f"The whole output is in {bench.log.named()}.",
             )
 
+    def _without_tar(self, complaint: str) -> HostLacks:
+        """The words for an image from which no tree would come back; no other mirror would help."""
+        return HostLacks(
+            f"looking at the image {self.ready_image or (self.recipe and self.recipe.tag)}",
+            f"its tar cannot pack a tree with its attributes: {complaint}",
+            "Install GNU tar 1.28 or later in it; its package is called tar, in Alpine too (apk add tar). The image is "
+            "what --builder-image names, or is made of [builder] in a distro.toml or of a Dockerfile.in.",
+        )
+
     def _sent(self, name: str) -> Command:
-        """The tree as a stream, made where it is, but for /dev: what is in there the guest layer makes, or records."""
-        what = ("--anchored", "--exclude=./dev/*", f"--directory={script.TREE}", ".")
-        return self.client.command("exec", name, "tar", "--create", "--file=-", "--sort=name", *ARCHIVING, *what)
+        """The tree as a stream."""
+        return self.client.command("exec", name, *script.PACKING, f"--directory={script.TREE}", ".")
 
 
 def _received(tree: Path) -> Command:
     return Command(
-        ("tar", "--extract", "--file=-", f"--directory={tree}", "--same-owner", "--preserve-permissions", *ARCHIVING)
+        (
+            "tar",
+            "--extract",
+            "--file=-",
+            f"--directory={tree}",
+            "--same-owner",
+            "--preserve-permissions",
+            *script.ARCHIVING,
+        )
     )
 
 

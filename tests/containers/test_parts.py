@@ -56,20 +56,23 @@ def test_facts_of_dockers_are_read():
     document = {
         "ServerVersion": "20.10.24+dfsg1", "DefaultRuntime": "runc", "MemTotal": 1 << 33,
         "SecurityOptions": ["name=apparmor", "name=seccomp,profile=default", "name=selinux"],
+        "Architecture": "aarch64",
     }  # fmt: skip
     found = facts._docker_facts(document)
-    assert found == Facts((20, 10), "runc", 1 << 33, frozenset({"apparmor", "seccomp", "selinux"}))
+    assert found == Facts((20, 10), "runc", 1 << 33, frozenset({"apparmor", "seccomp", "selinux"}), "aarch64")
 
 
 def test_facts_of_podmans_are_read():
     document = {
         "version": {"Version": "4.3.1"},
         "host": {
-            "ociRuntime": {"name": "crun"}, "memTotal": 1 << 33,
+            "ociRuntime": {"name": "crun"}, "memTotal": 1 << 33, "arch": "arm64",
             "security": {"apparmorEnabled": False, "selinuxEnabled": True, "rootless": True},
         },
     }  # fmt: skip
-    assert facts._podman_facts(document) == Facts((4, 3), "crun", 1 << 33, frozenset({"selinux", "rootless"}))
+    assert facts._podman_facts(document) == Facts(
+        (4, 3), "crun", 1 << 33, frozenset({"selinux", "rootless"}), "aarch64"
+    )
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from rootfs_kit.backends import Command, Plan, Planner, Site
@@ -19,6 +20,7 @@ from rootfs_kit.engines.container.rootless import gain_rights, require_rights
 from rootfs_kit.engines.container.watch import watched
 from rootfs_kit.engines.host import lay_files
 from rootfs_kit.errors import BuildFailed, HostLacks, UsageError, WouldFailAnywhere
+from rootfs_kit.host import emulation
 from rootfs_kit.run import Output, proxies
 from rootfs_kit.talk import conversation, pipe
 
@@ -56,9 +58,14 @@ class ContainerEngine:
     def is_elsewhere(self) -> bool:
         return self.client.is_elsewhere
 
+    @cached_property
+    def _facts(self) -> Facts:
+        """Raises HostLacks."""
+        return facts_of(self.client)
+
     def require_ready(self, plan: Plan) -> None:
         """Raises HostLacks where no engine answers that will do, and UsageError for a plan that it cannot run."""
-        require_usable(self.client, facts_of(self.client), self.runtime)
+        require_usable(self.client, self._facts, self.runtime)
         require_rights(self.client)
         local = [word for command in plan.commands for word in command.argv if word.startswith("file://")]
         if local:
@@ -68,15 +75,20 @@ class ContainerEngine:
                 "Serve it over http, or use --engine host.",
             )
 
+    def require_runnable(self, machine: str) -> None:
+        """Raises HostLacks. Which emulators another machine has is not to be seen from this one."""
+        if machine != self._facts.machine and not self.is_elsewhere:
+            emulation.require_runnable(machine)
+
     def gain_rights(self) -> None:
         """Raises HostLacks."""
         gain_rights(self.client)
 
     def fill(self, bench: Workbench, planner: Planner, mirror: str | None) -> Plan:
         """Raises BuildFailed, HostLacks."""
-        plan = planner(Site(script.TREE, script.FILES, mirror))
+        plan = planner(Site(script.TREE, script.FILES, mirror, self._facts.machine))
         tag = self.ready_image or self._built_image(bench)
-        with self._container(tag, facts_of(self.client), bench) as name:
+        with self._container(tag, bench) as name:
             self._run(name, plan, bench)
         return plan
 
@@ -85,13 +97,13 @@ class ContainerEngine:
         return image.provide(self.client, self.recipe, bench.monitor, bench.log)
 
     @contextmanager
-    def _container(self, tag: str, facts: Facts, bench: Workbench) -> Iterator[str]:
+    def _container(self, tag: str, bench: Workbench) -> Iterator[str]:
         """A container that is created and not started yet; it does not outlive the body, nor its volumes."""
         label = f"{LABEL}={label_of(bench.tree)}"
         self._clear(label)
         name = f"rootfs-kit-{secrets.token_hex(6)}"
         with watched(self.client, name):
-            self.client.tell(*self._create(name, label, facts), tag, "/bin/sh", str(script.SCRIPT), seconds=600)
+            self.client.tell(*self._create(name, label, self._facts), tag, "/bin/sh", str(script.SCRIPT), seconds=600)
             yield name
             # Podman goes on removing it (--rm) after the container has ended; this waits until it is gone.
             self.client.ask("rm", "--force", "--volumes", name)

@@ -99,6 +99,24 @@ def test_an_image_with_busyboxs_tar_is_refused_before_anything_is_installed(
     assert left_behind(tmp_path / "rootfs") == []
 
 
+def test_an_image_that_the_engine_has_not_is_told_with_what_to_do(
+    alpine: Alpine, empty_service: Service, tmp_path: Path
+) -> None:
+    """Nothing answers on that port of this host, so that none can be pulled."""
+    image = "localhost:9/no-such-image:1"
+    pulled = subprocess.run([*empty_service.client, "pull", image], capture_output=True, text=True, check=False)
+    done = alpine.build(tmp_path / "rootfs", "--engine", empty_service.address, "--builder-image", image)
+    assert done.status == 4, done.err
+    engine = empty_service.address
+    assert f"looking for the image {image}: {engine} has no such image, and cannot pull it: " in done.err
+    assert "connection refused" in pulled.stderr
+    assert "connection refused" in done.err
+    assert f"`{engine} image ls`" in done.err
+    assert "--builder-image" in done.err
+    assert "info` answers" not in done.err
+    assert not (tmp_path / "rootfs").exists()
+
+
 def test_no_other_mirror_is_asked_for_an_image_that_will_not_do(
     alpine: Alpine, empty_service: Service, image: str, tmp_path: Path
 ) -> None:

@@ -27,6 +27,7 @@ from rootfs_kit.errors import BuildFailed, HostLacks, UsageError
 from rootfs_kit.monitor import SilentMonitor
 from rootfs_kit.request import BuildRequest
 from rootfs_kit.run import Output, build_log
+from tests.support.config_scripts import describe
 
 DOCKER = Client("docker")
 GOOD = Facts((24, 0), "runc", 8 << 30, frozenset())
@@ -129,6 +130,27 @@ def test_an_image_is_known_by_all_that_it_is_built_from(tmp_path: Path):
     assert one.tag == recipe(debian, request, None).tag
     assert one.tag != other.tag
     assert one.tag.startswith("localhost/rootfs-kit-builder-debian:")
+
+
+def test_a_description_without_a_builder_image_is_told_what_it_lacks(tmp_path: Path):
+    distro = find_distro("debian")._replace(builder=None)
+    with pytest.raises(UsageError) as caught:
+        recipe(distro, BuildRequest(tmp_path, distro="debian"), None)
+    assert caught.value.found == f"{distro.directory}/distro.toml: it has no [builder]"
+    assert caught.value.hint.startswith("Add one (image, install and packages), give an image ")
+
+
+def test_a_config_script_without_a_dockerfile_is_told_of_that(tmp_path: Path):
+    directory = describe(tmp_path / "awesome")
+    distro, request = find_distro(str(directory)), BuildRequest(tmp_path, arch="x86_64")
+    with pytest.raises(UsageError) as caught:
+        recipe(distro, request, None)
+    assert caught.value.found == f"{directory}/config.sh: there is no Dockerfile.in beside it"
+    assert "distro.toml" not in str(caught.value)
+    assert "[builder]" not in str(caught.value)
+    assert "--builder-image" in caught.value.hint
+    (directory / "Dockerfile.in").write_text("FROM base\n")
+    assert recipe(find_distro(str(directory)), request, None).dockerfile == "FROM base\n"
 
 
 @pytest.mark.parametrize("distro", [each for each in discover() if each.builder], ids=lambda distro: distro.name)

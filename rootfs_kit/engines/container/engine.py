@@ -87,12 +87,14 @@ class ContainerEngine:
     def fill(self, bench: Workbench, planner: Planner, mirror: str | None) -> Plan:
         """Raises BuildFailed, HostLacks."""
         plan = planner(Site(script.TREE, script.FILES, mirror, self._facts.machine))
-        tag = self.ready_image or self._built_image(bench)
+        tag = self._image(bench)
         with self._container(tag, bench) as name:
             self._run(name, plan, bench)
         return plan
 
-    def _built_image(self, bench: Workbench) -> str:
+    def _image(self, bench: Workbench) -> str:
+        if self.ready_image:
+            return image.fetch(self.client, self.ready_image, bench.monitor)
         assert self.recipe is not None, "an engine has an image or a recipe for one"
         return image.provide(self.client, self.recipe, bench.monitor, bench.log)
 

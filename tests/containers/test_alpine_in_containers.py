@@ -14,6 +14,7 @@ import pytest
 
 from tests.alpine.builds import Alpine
 from tests.build.builds import differences, left_behind, look
+from tests.containers.registry import registry
 from tests.containers.services import REGISTRY, Service
 from tests.support.alpine_mirror import Minirootfs
 from tests.support.apk_files import Package, file, with_parents
@@ -117,14 +118,37 @@ def test_an_image_that_the_engine_has_not_is_told_with_what_to_do(
     assert not (tmp_path / "rootfs").exists()
 
 
+def test_an_image_that_the_engine_can_pull_is_pulled(alpine: Alpine, empty_docker: Service, tmp_path: Path) -> None:
+    """By Docker alone: Podman asks no registry without TLS unless it is configured to."""
+    with registry(alpine.mirror.minirootfs.archive, tmp_path / "registry", "pulled", "1") as address:
+        image = f"{address}/pulled:1"
+        done = alpine.build(tmp_path / "rootfs", "--engine", empty_docker.address, "--builder-image", image)
+    assert f"pulling the image {image}\n" in done.err
+    empty_docker.ask("rmi", image)
+    assert f"looking at the image {image}: its tar cannot pack a tree" in done.err
+
+
+def with_two_mirrors(alpine: Alpine, directory: Path) -> Alpine:
+    """The same mirror, by two addresses that the distribution itself names."""
+    one = alpine.url
+    two = alpine.described(directory, ('"https://dl-cdn.alpinelinux.org/alpine",', f'"{one}", "{one}/",'))
+    return replace(two, url="")
+
+
 def test_no_other_mirror_is_asked_for_an_image_that_will_not_do(
     alpine: Alpine, empty_service: Service, image: str, tmp_path: Path
 ) -> None:
-    one = alpine.url
-    several = alpine.described(
-        tmp_path / "described", ('"https://dl-cdn.alpinelinux.org/alpine",', f'"{one}", "{one}/",')
-    )
     engine = ("--engine", empty_service.address, "--builder-image", image)
-    done = replace(several, url="").build(tmp_path / "rootfs", *engine)
+    done = with_two_mirrors(alpine, tmp_path / "described").build(tmp_path / "rootfs", *engine)
     assert done.status == 4, done.err
+    assert "trying the next mirror" not in done.err
+
+
+def test_no_other_mirror_is_asked_for_an_image_that_cannot_be_built(
+    alpine: Alpine, empty_service: Service, tmp_path: Path
+) -> None:
+    engine = ("--engine", empty_service.address, "--image-registry", "localhost:9")
+    done = with_two_mirrors(alpine, tmp_path / "described").build(tmp_path / "rootfs", *engine)
+    assert done.status == 3, done.err
+    assert "connection refused" in done.err
     assert "trying the next mirror" not in done.err

@@ -22,7 +22,6 @@ from rootfs_kit.errors import BuildFailed, RootfsKitError
 from rootfs_kit.guest import finish, furnish
 from rootfs_kit.guest.agent import Agent, resolve_agent
 from rootfs_kit.guest.inputs import require_usable_inputs
-from rootfs_kit.host.emulation import require_runnable
 from rootfs_kit.host.namespaces import enter_private_mounts
 from rootfs_kit.host.ownership import Owner, owner_asked_for
 from rootfs_kit.host.user_namespace import become_root
@@ -56,7 +55,7 @@ def build(request: BuildRequest, distro: Distro, monitor: Monitor, cache: Path) 
     engine = choose_engine(request, distro, plan).engine
     engine.require_ready(plan)
     if request.arch is not None and plan.runs_guest_programs:
-        require_runnable(request.arch)
+        engine.require_runnable(request.arch)
     engine.gain_rights()
     # Whether another machine reaches a mirror cannot be seen from here.
     index = "" if engine.is_elsewhere else backend.index(request, distro)

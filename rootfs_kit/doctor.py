@@ -17,6 +17,7 @@ from rootfs_kit.archive import archive_complaint, archives_of_apt
 from rootfs_kit.backends import Plan, Tool
 from rootfs_kit.backends.registry import find_backend
 from rootfs_kit.distro import listed
+from rootfs_kit.engines import Engine
 from rootfs_kit.engines.choice import choose_engine
 from rootfs_kit.engines.host import find_tool
 from rootfs_kit.errors import HostLacks, UsageError
@@ -193,8 +194,7 @@ def _engine() -> Diagnosis:
 
 
 def _tools(planned: PlannedBuild) -> Iterator[Diagnosis]:
-    request, distro = planned.request, planned.distro
-    plan = find_backend(distro.backend).plan(request, distro, site_to_show(request, distro))
+    request, distro, plan = planned.request, planned.distro, _plan(planned)
     for tool in plan.tools:
         yield _tool(tool, State.LACKING, f"building {distro.title}")
     yield _choice(planned, plan)
@@ -248,14 +248,30 @@ def _space(planned: PlannedBuild) -> Iterator[Diagnosis]:
 
 def _machine(planned: PlannedBuild) -> Diagnosis:
     machine = str(planned.request.arch)
-    obstacle = emulation.obstacle(machine)
-    return Diagnosis(
+    subject, purpose = (
         f"running {machine}",
-        State.LACKING if obstacle else State.WELL,
-        obstacle.found if obstacle else "programs of it run here",
         "packages run programs of the guest's architecture while they are installed",
-        obstacle.mend if obstacle else "",
     )
+    engine = _engine_of(planned)
+    try:
+        engine.require_runnable(machine) if engine else emulation.require_runnable(machine)
+    except HostLacks as error:
+        return Diagnosis(subject, State.LACKING, error.found, purpose, error.hint)
+    where = "here" if engine is None or not engine.is_elsewhere else f"with {engine.name}, as far as it can be seen"
+    return Diagnosis(subject, State.WELL, f"programs of it run {where}", purpose)
+
+
+def _engine_of(planned: PlannedBuild) -> Engine | None:
+    """The engine that a build would take; None where there is none."""
+    try:
+        return choose_engine(planned.request, planned.distro, _plan(planned)).engine
+    except (HostLacks, UsageError):
+        return None
+
+
+def _plan(planned: PlannedBuild) -> Plan:
+    request, distro = planned.request, planned.distro
+    return find_backend(distro.backend).plan(request, distro, site_to_show(request, distro))
 
 
 def _release(planned: PlannedBuild, today: date) -> Diagnosis:

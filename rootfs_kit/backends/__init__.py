@@ -6,6 +6,7 @@ A plan is data: an engine (`rootfs_kit/engines/`) runs it, tests compare it.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,12 +58,14 @@ class Site:
     """Where the commands of a plan find things, by the paths that they see: this host's, or a container's.
 
     `tree` is an empty directory to fill, `files` the directory that the plan's own files are laid into, `mirror` the
-    address to install from; None leaves it to the package manager.
+    address to install from; None leaves it to the package manager. `machine` is the one that they run on, by the
+    kernel's name; a container engine's may be another than this.
     """
 
     tree: Path
     files: Path
     mirror: str | None = None
+    machine: str = field(default_factory=lambda: os.uname().machine)
 
 
 @dataclass(frozen=True)

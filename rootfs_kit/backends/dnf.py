@@ -77,7 +77,7 @@ class Dnf:
         """The call that fills the tree; pure. Raises UsageError for what the distro has not, and without a mirror."""
         release = distro.release(request.os_version)
         packages = distro.packages_for(request)
-        foreign = foreign_machine(request, distro)
+        foreign = foreign_machine(request, distro, site)
         # tdnf builds for its own machine only.
         tool = self.tool if foreign is None else DNF.tool
         argv = (

@@ -6,7 +6,6 @@ its keys take part, and nothing of the build's own stays in the guest.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
@@ -68,9 +67,9 @@ def repository_sections(
     )
 
 
-def foreign_machine(request: BuildRequest, distro: Distro) -> str | None:
+def foreign_machine(request: BuildRequest, distro: Distro, site: Site) -> str | None:
     """The distribution's name for the machine that is built for, where it is not the one that builds."""
-    if request.arch is None or request.arch == os.uname().machine:
+    if request.arch is None or request.arch == site.machine:
         return None
     return distro.architectures[request.arch]
 

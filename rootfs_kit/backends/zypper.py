@@ -100,7 +100,7 @@ class Zypper:
 
     @staticmethod
     def _files(request: BuildRequest, distro: Distro, site: Site) -> dict[str, bytes | Path]:
-        foreign = foreign_machine(request, distro)
+        foreign = foreign_machine(request, distro, site)
         machine = f"arch={foreign}\n" if foreign else ""
         return {
             REPOSITORIES: repository_sections(request, distro, site, CHECKS, ENDINGS).encode(),

@@ -40,6 +40,13 @@ class Engine(Protocol):
         """Raise HostLacks, with the command that mends it, for whatever the plan needs and this place lacks."""
         ...
 
+    def require_runnable(self, machine: str) -> None:
+        """Raise HostLacks, with the command that mends it, where programs of `machine` do not run in this place.
+
+        Where that cannot be seen from here, the build is to find out.
+        """
+        ...
+
     def gain_rights(self) -> None:
         """Let this process give files to any owner, if it cannot yet; called once, when the engine is ready.
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from rootfs_kit.backends import Command, PinnedFile, Plan, Planner, Site, Tool
 from rootfs_kit.engines import Workbench
 from rootfs_kit.errors import BuildFailed, HostLacks
-from rootfs_kit.host import install_command, is_root
+from rootfs_kit.host import emulation, install_command, is_root
 from rootfs_kit.run import DEFAULT_PATH, run
 
 
@@ -30,6 +30,10 @@ class HostEngine:
                 "Run it with sudo, or with --engine userns.",
             )
         require_tools(plan)
+
+    def require_runnable(self, machine: str) -> None:
+        """Raises HostLacks."""
+        emulation.require_runnable(machine)
 
     def gain_rights(self) -> None:
         """Root has them all."""

@@ -83,6 +83,20 @@ def test_tdnf_may_be_replaced_by_dnf_and_gets_its_repositories_from_a_directory(
     assert configuration(made, "repositories/rootfs-kit.repo").sections() == ["base"]
 
 
+@pytest.mark.parametrize("name", RPM_DISTROS)
+def test_what_is_foreign_is_so_to_the_machine_that_the_commands_run_on(name: str):
+    """A container engine's may be the one that is built for, and this host's another."""
+    machine = os.uname().machine
+    elsewhere = replace(SITE, machine=FOREIGN)
+
+    def told(made: Plan) -> str:
+        return " ".join(made.commands[0].argv) + str(made.files.get("zypp.conf"))
+
+    assert f"arch={FOREIGN}" not in told(plan(name, elsewhere, arch=FOREIGN))
+    assert f"arch={machine}" in told(plan(name, elsewhere, arch=machine))
+    assert f"arch={machine}" not in told(plan(name, SITE, arch=machine))
+
+
 def test_tdnf_is_not_asked_for_another_machine_than_its_own():
     made = plan("azurelinux", arch=FOREIGN)
     assert [tool.program for tool in made.tools] == ["dnf"]

@@ -127,7 +127,7 @@ def test_all_well_exits_with_0(run: Run, mirror: str, monkeypatch, tools: Path):
 def test_a_full_disk_and_a_foreign_machine_are_told(run: Run, mirror: str, monkeypatch):
     monkeypatch.setattr(host, "free_bytes", lambda path: 5 << 20)
     monkeypatch.setattr(
-        emulation, "obstacle", lambda machine: emulation.Obstacle(f"no emulator of {machine}", "get one")
+        emulation, "obstacle", lambda machine, **_: emulation.Obstacle(f"no emulator of {machine}", "get one")
     )
     found = diagnoses(run("doctor", "debian", "--mirror", mirror, "--arch", "s390x", "--format", "json"))
     assert found["free space"]["state"] == "missing"

@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.alpine.conftest import alpine
 from tests.build.builds import Mirror
 from tests.build.conftest import archive
 from tests.build.conftest import mirror as archive_mirror
 from tests.containers.services import REGISTRY, Service, answers, containers_conf
 from tests.support.requirements import require_debian_archive
 
-__all__ = ["archive", "archive_mirror"]
+__all__ = ["alpine", "archive", "archive_mirror"]
 
 SLIM = "debian:of-this-host"
 
@@ -52,24 +53,38 @@ def base_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def docker(base_tree: Path) -> Iterator[Service]:
+def empty_docker() -> Iterator[Service]:
+    """Docker Engine without an image of the tests'."""
     if not answers("docker"):
         pytest.skip("needs a Docker Engine that answers")
-    yield from _with_images(Service("docker", ("docker",)), base_tree)
+    yield from _without_new_images(Service("docker", ("docker",)))
 
 
 @pytest.fixture(scope="session")
-def podman(base_tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def empty_podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """Podman without an image of the tests'."""
     before = os.environ.get("CONTAINERS_CONF")
     os.environ["CONTAINERS_CONF"] = str(containers_conf(tmp_path_factory.mktemp("podman")))
     try:
         if not answers("podman"):
             pytest.skip("needs podman")
-        yield from _with_images(Service("podman", ("podman",)), base_tree)
+        yield from _without_new_images(Service("podman", ("podman",)))
     finally:
         os.environ.pop("CONTAINERS_CONF")
         if before is not None:
             os.environ["CONTAINERS_CONF"] = before
+
+
+@pytest.fixture(scope="session")
+def docker(empty_docker: Service, base_tree: Path) -> Service:
+    empty_docker.import_image(base_tree, SLIM)
+    return empty_docker
+
+
+@pytest.fixture(scope="session")
+def podman(empty_podman: Service, base_tree: Path) -> Service:
+    empty_podman.import_image(base_tree, SLIM)
+    return empty_podman
 
 
 @pytest.fixture(params=["docker", "podman"])
@@ -78,19 +93,25 @@ def service(request: pytest.FixtureRequest) -> Service:
     return found
 
 
+@pytest.fixture(params=["empty_docker", "empty_podman"])
+def empty_service(request: pytest.FixtureRequest) -> Service:
+    found: Service = request.getfixturevalue(request.param)
+    return found
+
+
 @pytest.fixture(autouse=True)
 def nothing_stays(request: pytest.FixtureRequest) -> Iterator[None]:
     """No container and no volume is left behind in an engine that a test has used."""
-    used = [request.getfixturevalue(name) for name in ("docker", "podman") if name in request.fixturenames]
-    used += [request.getfixturevalue("service")] if "service" in request.fixturenames else []
+    names = ("docker", "podman", "empty_docker", "empty_podman", "service", "empty_service")
+    used: list[Service] = [request.getfixturevalue(name) for name in names if name in request.fixturenames]
     before = [(each.containers(), each.volumes()) for each in used]
     yield
     assert [(each.containers(), each.volumes()) for each in used] == before
 
 
-def _with_images(service: Service, base_tree: Path) -> Iterator[Service]:
+def _without_new_images(service: Service) -> Iterator[Service]:
+    """The service, from which the images that tests made go in the end."""
     before = _images(service)
-    service.import_image(base_tree, SLIM)
     yield service
     made = [image for image in _images(service) if image not in before]
     subprocess.run([*service.client, "rmi", "--force", *made], capture_output=True, check=False)

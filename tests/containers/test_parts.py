@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import shutil
 import subprocess
 import tarfile
 import time
@@ -11,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from rootfs_kit.axes import InitMode
 from rootfs_kit.backends import Command, Plan, Tool
-from rootfs_kit.distro.search import find_distro
+from rootfs_kit.distro import Distro
+from rootfs_kit.distro.search import discover, find_distro
 from rootfs_kit.engines import Workbench
 from rootfs_kit.engines.container import facts, script
 from rootfs_kit.engines.container.client import Client, client_at
@@ -23,6 +27,7 @@ from rootfs_kit.errors import BuildFailed, HostLacks, UsageError
 from rootfs_kit.monitor import SilentMonitor
 from rootfs_kit.request import BuildRequest
 from rootfs_kit.run import Output, build_log
+from tests.support.config_scripts import describe
 
 DOCKER = Client("docker")
 GOOD = Facts((24, 0), "runc", 8 << 30, frozenset())
@@ -52,20 +57,23 @@ def test_facts_of_dockers_are_read():
     document = {
         "ServerVersion": "20.10.24+dfsg1", "DefaultRuntime": "runc", "MemTotal": 1 << 33,
         "SecurityOptions": ["name=apparmor", "name=seccomp,profile=default", "name=selinux"],
+        "Architecture": "aarch64",
     }  # fmt: skip
     found = facts._docker_facts(document)
-    assert found == Facts((20, 10), "runc", 1 << 33, frozenset({"apparmor", "seccomp", "selinux"}))
+    assert found == Facts((20, 10), "runc", 1 << 33, frozenset({"apparmor", "seccomp", "selinux"}), "aarch64")
 
 
 def test_facts_of_podmans_are_read():
     document = {
         "version": {"Version": "4.3.1"},
         "host": {
-            "ociRuntime": {"name": "crun"}, "memTotal": 1 << 33,
+            "ociRuntime": {"name": "crun"}, "memTotal": 1 << 33, "arch": "arm64",
             "security": {"apparmorEnabled": False, "selinuxEnabled": True, "rootless": True},
         },
     }  # fmt: skip
-    assert facts._podman_facts(document) == Facts((4, 3), "crun", 1 << 33, frozenset({"selinux", "rootless"}))
+    assert facts._podman_facts(document) == Facts(
+        (4, 3), "crun", 1 << 33, frozenset({"selinux", "rootless"}), "aarch64"
+    )
 
 
 @pytest.mark.parametrize(
@@ -124,12 +132,41 @@ def test_an_image_is_known_by_all_that_it_is_built_from(tmp_path: Path):
     assert one.tag.startswith("localhost/rootfs-kit-builder-debian:")
 
 
-def _run(text: str, directory: Path) -> subprocess.Popen[str]:
+def test_a_description_without_a_builder_image_is_told_what_it_lacks(tmp_path: Path):
+    distro = find_distro("debian")._replace(builder=None)
+    with pytest.raises(UsageError) as caught:
+        recipe(distro, BuildRequest(tmp_path, distro="debian"), None)
+    assert caught.value.found == f"{distro.directory}/distro.toml: it has no [builder]"
+    assert caught.value.hint.startswith("Add one (image, install and packages), give an image ")
+
+
+def test_a_config_script_without_a_dockerfile_is_told_of_that(tmp_path: Path):
+    directory = describe(tmp_path / "awesome")
+    distro, request = find_distro(str(directory)), BuildRequest(tmp_path, arch="x86_64")
+    with pytest.raises(UsageError) as caught:
+        recipe(distro, request, None)
+    assert caught.value.found == f"{directory}/config.sh: there is no Dockerfile.in beside it"
+    assert "distro.toml" not in str(caught.value)
+    assert "[builder]" not in str(caught.value)
+    assert "--builder-image" in caught.value.hint
+    (directory / "Dockerfile.in").write_text("FROM base\n")
+    assert recipe(find_distro(str(directory)), request, None).dockerfile == "FROM base\n"
+
+
+@pytest.mark.parametrize("distro", [each for each in discover() if each.builder], ids=lambda distro: distro.name)
+def test_every_image_has_gnu_tar(distro: Distro, tmp_path: Path):
+    """Debian's and Ubuntu's have it without being asked: it is an essential package there."""
+    agent_init = InitMode.SYSTEMD not in distro.init_modes
+    made = recipe(distro, BuildRequest(tmp_path, distro=distro.name, agent_init=agent_init), None)
+    assert "apt-get install" in made.dockerfile or "tar" in made.dockerfile.split()
+
+
+def _run(text: str, directory: Path, path: str = os.environ["PATH"]) -> subprocess.Popen[str]:
     file = directory / "run"
     file.write_text(text)
     return subprocess.Popen(
         ["unshare", "--pid", "--fork", "--kill-child", "sh", str(file)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        text=True, errors="surrogateescape",
+        text=True, errors="surrogateescape", env={**os.environ, "PATH": path},
     )  # fmt: skip
 
 
@@ -164,6 +201,32 @@ def test_the_first_command_that_fails_is_the_last(tmp_path: Path):
     with _run(script.script(plan, {}), tmp_path) as process:
         out = _said_until_the_end(process)
     assert out == f"oops\n{script.ENDED}7\n"
+
+
+@pytest.mark.parametrize(
+    ("tar", "complaint"),
+    [
+        (None, "tar: not found"),
+        # What GNU tar says that was built without them; it goes on, and ends well.
+        ("#!/bin/sh\necho 'tar: XATTR support is not available' >&2\n", "tar: XATTR support is not available"),
+        ("#!/bin/sh\nexit 64\n", "tar ended with status 64"),
+        ("#!/bin/sh\nprintf '%s\\n' 'tar: no option sort' Usage >&2; exit 1\n", "tar: no option sort"),
+    ],
+)
+def test_without_a_fit_tar_nothing_is_begun(tmp_path: Path, tar: str | None, complaint: str):
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name in ("cat", "env", "sh", "unshare", "touch"):
+        (programs / name).symlink_to(str(shutil.which(name)))
+    if tar is not None:
+        (programs / "tar").write_text(tar)
+        (programs / "tar").chmod(0o755)
+    text = script.script(_plan(Command(("touch", str(tmp_path / "begun")))), {})
+    with _run(text, tmp_path, str(programs)) as process:
+        out = _said_until_the_end(process)
+    assert out.startswith(f"{script.ENDED}{script.UNFIT}")
+    assert out.endswith(f"{complaint}\n")
+    assert not (tmp_path / "begun").exists()
 
 
 def test_it_ends_when_nobody_listens_any_more(tmp_path: Path):

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from rootfs_kit.backends import Command, Plan, Planner, Site
@@ -18,7 +19,8 @@ from rootfs_kit.engines.container.facts import Facts, facts_of, require_usable
 from rootfs_kit.engines.container.rootless import gain_rights, require_rights
 from rootfs_kit.engines.container.watch import watched
 from rootfs_kit.engines.host import lay_files
-from rootfs_kit.errors import BuildFailed, UsageError, WouldFailAnywhere
+from rootfs_kit.errors import BuildFailed, HostLacks, UsageError, WouldFailAnywhere
+from rootfs_kit.host import emulation
 from rootfs_kit.run import Output, proxies
 from rootfs_kit.talk import conversation, pipe
 
@@ -33,9 +35,6 @@ ENOUGH_MEMORY = 6 << 30
 """Bytes of the engine's memory from which on the tree is made in memory."""
 PATIENCE = 20.0
 """Seconds that a container has to end by itself."""
-ARCHIVING = (
-    "--numeric-owner", "--xattrs", "--xattrs-include=*", "--xattrs-exclude=security.selinux",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -59,9 +58,14 @@ class ContainerEngine:
     def is_elsewhere(self) -> bool:
         return self.client.is_elsewhere
 
+    @cached_property
+    def _facts(self) -> Facts:
+        """Raises HostLacks."""
+        return facts_of(self.client)
+
     def require_ready(self, plan: Plan) -> None:
         """Raises HostLacks where no engine answers that will do, and UsageError for a plan that it cannot run."""
-        require_usable(self.client, facts_of(self.client), self.runtime)
+        require_usable(self.client, self._facts, self.runtime)
         require_rights(self.client)
         local = [word for command in plan.commands for word in command.argv if word.startswith("file://")]
         if local:
@@ -71,30 +75,37 @@ class ContainerEngine:
                 "Serve it over http, or use --engine host.",
             )
 
+    def require_runnable(self, machine: str) -> None:
+        """Raises HostLacks. Which emulators another machine has is not to be seen from this one."""
+        if machine != self._facts.machine and not self.is_elsewhere:
+            emulation.require_runnable(machine)
+
     def gain_rights(self) -> None:
         """Raises HostLacks."""
         gain_rights(self.client)
 
     def fill(self, bench: Workbench, planner: Planner, mirror: str | None) -> Plan:
         """Raises BuildFailed, HostLacks."""
-        plan = planner(Site(script.TREE, script.FILES, mirror))
-        tag = self.ready_image or self._built_image(bench)
-        with self._container(tag, facts_of(self.client), bench) as name:
+        plan = planner(Site(script.TREE, script.FILES, mirror, self._facts.machine))
+        tag = self._image(bench)
+        with self._container(tag, bench) as name:
             self._run(name, plan, bench)
         return plan
 
-    def _built_image(self, bench: Workbench) -> str:
+    def _image(self, bench: Workbench) -> str:
+        if self.ready_image:
+            return image.fetch(self.client, self.ready_image, bench.monitor)
         assert self.recipe is not None, "an engine has an image or a recipe for one"
         return image.provide(self.client, self.recipe, bench.monitor, bench.log)
 
     @contextmanager
-    def _container(self, tag: str, facts: Facts, bench: Workbench) -> Iterator[str]:
+    def _container(self, tag: str, bench: Workbench) -> Iterator[str]:
         """A container that is created and not started yet; it does not outlive the body, nor its volumes."""
         label = f"{LABEL}={label_of(bench.tree)}"
         self._clear(label)
         name = f"rootfs-kit-{secrets.token_hex(6)}"
         with watched(self.client, name):
-            self.client.tell(*self._create(name, label, facts), tag, "/bin/sh", str(script.SCRIPT), seconds=600)
+            self.client.tell(*self._create(name, label, self._facts), tag, "/bin/sh", str(script.SCRIPT), seconds=600)
             yield name
             # Podman goes on removing it (--rm) after the container has ended; this waits until it is gone.
             self.client.ask("rm", "--force", "--volumes", name)
@@ -137,6 +148,8 @@ class ContainerEngine:
                 f"The whole output is in {bench.log.named()}. See whether `{self.client.program} info` answers.",
             )
         status = said.removeprefix(script.ENDED)
+        if status.startswith(script.UNFIT):
+            raise self._without_tar(status.removeprefix(script.UNFIT))
         if status != "0":
             failure = WouldFailAnywhere if output.futile else BuildFailed
             raise failure(
@@ -145,15 +158,31 @@ class ContainerEngine:
                 f"The whole output is in {bench.log.named()}.",
             )
 
+    def _without_tar(self, complaint: str) -> HostLacks:
+        """The words for an image from which no tree would come back; no other mirror would help."""
+        return HostLacks(
+            f"looking at the image {self.ready_image or (self.recipe and self.recipe.tag)}",
+            f"its tar cannot pack a tree with its attributes: {complaint}",
+            "Install GNU tar 1.28 or later in it; its package is called tar, in Alpine too (apk add tar). The image is "
+            "what --builder-image names, or is made of [builder] in a distro.toml or of a Dockerfile.in.",
+        )
+
     def _sent(self, name: str) -> Command:
-        """The tree as a stream, made where it is, but for /dev: what is in there the guest layer makes, or records."""
-        what = ("--anchored", "--exclude=./dev/*", f"--directory={script.TREE}", ".")
-        return self.client.command("exec", name, "tar", "--create", "--file=-", "--sort=name", *ARCHIVING, *what)
+        """The tree as a stream."""
+        return self.client.command("exec", name, *script.PACKING, f"--directory={script.TREE}", ".")
 
 
 def _received(tree: Path) -> Command:
     return Command(
-        ("tar", "--extract", "--file=-", f"--directory={tree}", "--same-owner", "--preserve-permissions", *ARCHIVING)
+        (
+            "tar",
+            "--extract",
+            "--file=-",
+            f"--directory={tree}",
+            "--same-owner",
+            "--preserve-permissions",
+            *script.ARCHIVING,
+        )
     )
 
 

@@ -17,16 +17,22 @@ OLDEST_PODMAN = (3, 0)
 RUNTIMES = ("runc", "crun")
 """Runtimes that share the kernel. In one that brings its own (kata-runtime) the mounts of a build do not work."""
 INFO_SECONDS = 20
+KERNELS_NAMES = {"amd64": "x86_64", "arm64": "aarch64", "arm": "armv7l", "386": "i686", "loong64": "loongarch64"}
+"""Podman says GOARCH, and Docker what `uname -m` does; the kernel's name of those machines where Go has another."""
 
 
 @dataclass(frozen=True)
 class Facts:
-    """`memory` is in bytes; `security` names what confines containers there: apparmor, selinux, seccomp, rootless."""
+    """`memory` is in bytes; `security` names what confines containers there: apparmor, selinux, seccomp, rootless.
+
+    `machine` is the kernel's name of the one that containers run on, empty where the engine does not say.
+    """
 
     version: tuple[int, ...]
     runtime: str
     memory: int
     security: frozenset[str]
+    machine: str = ""
 
 
 def facts_of(client: Client) -> Facts:
@@ -82,6 +88,7 @@ def _docker_facts(document: dict[str, Any]) -> Facts:
         str(document.get("DefaultRuntime", "")),
         int(document.get("MemTotal") or 0),
         frozenset(option.partition("name=")[2].partition(",")[0] or option for option in options),
+        _machine(document.get("Architecture")),
     )
 
 
@@ -94,7 +101,13 @@ def _podman_facts(document: dict[str, Any]) -> Facts:
         str((host.get("ociRuntime") or {}).get("name", "")),
         int(host.get("memTotal") or 0),
         frozenset(name for name, key in switches.items() if security.get(key)),
+        _machine(host.get("arch")),
     )
+
+
+def _machine(said: object) -> str:
+    name = str(said or "")
+    return KERNELS_NAMES.get(name, name)
 
 
 def _version(text: str) -> tuple[int, ...]:

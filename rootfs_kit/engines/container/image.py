@@ -8,18 +8,23 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from dataclasses import dataclass
+import shlex
+from dataclasses import dataclass, replace
 
 from rootfs_kit.backends.shell import dockerfile
 from rootfs_kit.distro import Distro
+from rootfs_kit.distro.config_script import DOCKERFILE
+from rootfs_kit.distro.places import CONFIG_SCRIPT, DESCRIPTION
 from rootfs_kit.engines.container.client import Client
-from rootfs_kit.errors import UsageError
+from rootfs_kit.errors import HostLacks, UsageError
 from rootfs_kit.monitor import Monitor
 from rootfs_kit.request import BuildRequest
 from rootfs_kit.run import Log, proxies, run
 
 REGISTRY = "docker.io"
 """Where osbuilder's Dockerfiles have their base images from; IMAGE_REGISTRY names another."""
+
+PULLING_SECONDS = 600
 
 # How a Dockerfile.in of osbuilder's takes its registry; the default that it gives is in the way of another.
 _ARGUMENT = re.compile(r"(?<=^ARG IMAGE_REGISTRY=)\S*", re.MULTILINE)
@@ -45,14 +50,22 @@ def recipe(distro: Distro, request: BuildRequest, registry: str | None) -> Recip
         return Recipe(distro.name, _ARGUMENT.sub(registry, text) if registry else text)
     builder = distro.builder
     if builder is None:
-        raise UsageError(
-            f"planning a builder image for {distro.title}",
-            f"{distro.directory}/distro.toml has no [builder]",
-            "Give an image that has the package manager with --builder-image, or use --engine host.",
-        )
+        raise _without_recipe(distro)
     base = based_on(distro.filled_in(builder.image, request), registry)
     install = builder.install.replace("{packages}", " ".join(builder.packages))
     return Recipe(distro.name, f"FROM {base}\nRUN {install}\n")
+
+
+def _without_recipe(distro: Distro) -> UsageError:
+    described = distro.directory / (CONFIG_SCRIPT if distro.script else DESCRIPTION)
+    lacking, mend = "it has no [builder]", "Add one (image, install and packages)"
+    if distro.script is not None:
+        lacking, mend = f"there is no {DOCKERFILE} beside it", f"Add a {DOCKERFILE} that installs what it needs"
+    return UsageError(
+        f"planning a builder image for {distro.title}",
+        f"{described}: {lacking}",
+        f"{mend}, give an image that has the package manager with --builder-image, or use --engine host.",
+    )
 
 
 def based_on(image: str, registry: str | None) -> str:
@@ -74,8 +87,26 @@ def provide(client: Client, wanted: Recipe, monitor: Monitor, log: Log) -> str:
         "build", "--network", "host", *through, "--tag", wanted.tag, "-",
         stdin=wanted.dockerfile.encode(), environment=_builder_of(client),
     )  # fmt: skip
-    run(command, monitor, log)
+    # Whatever it says when it fails, no other mirror of packages would help.
+    run(replace(command, futile=("",)), monitor, log)
     return wanted.tag
+
+
+def fetch(client: Client, tag: str, monitor: Monitor) -> str:
+    """The image that was named, which the engine pulls where it does not have it yet. Raises HostLacks."""
+    if has_image(client, tag):
+        return tag
+    monitor.note(f"pulling the image {tag}")
+    answer = client.ask("pull", tag, seconds=PULLING_SECONDS)
+    if answer.status != 0:
+        listing = shlex.join(client.command("image", "ls").argv)
+        raise HostLacks(
+            f"looking for the image {tag}",
+            f"{client.name} has no such image, and cannot pull it: {answer.last_words}",
+            f"Name one that `{listing}` lists or that can be pulled: --builder-image IMAGE; or leave that out, for an "
+            "image that is built of the distribution's own description.",
+        )
+    return tag
 
 
 def has_image(client: Client, tag: str) -> bool:

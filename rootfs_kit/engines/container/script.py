@@ -21,6 +21,13 @@ SCRIPT = PLACE / "run"
 OPEN_FILES = 65536
 """apt closes every descriptor up to the limit, often a billion, for each program (kata-containers#2510)."""
 ENDED = "rootfs-kit: the commands ended with status "
+UNFIT = "unfit: "
+"""What stands there instead of a status where nothing was begun, since the tar would not do; its words follow."""
+ARCHIVING = (
+    "--numeric-owner", "--xattrs", "--xattrs-include=*", "--xattrs-exclude=security.selinux",
+)  # fmt: skip
+PACKING = ("tar", "--create", "--file=-", "--sort=name", *ARCHIVING, "--anchored", "--exclude=./dev/*")
+"""How the tree is made a stream where it is, but for /dev: what is in there the guest layer makes, or records."""
 
 _FRAME = """\
 #!/bin/sh
@@ -28,21 +35,31 @@ exec 3<&0 </dev/null 2>&1
 trap 'exit 143' TERM INT
 ulimit -n {open_files} 2>/dev/null
 {{ cat <&3 >/dev/null; kill -TERM $$; }} &
+status=0
+complaint=$({packing} --files-from=/dev/null 2>&1 >/dev/null) || complaint=${{complaint:-tar ended with status $?}}
+if [ -n "$complaint" ]; then
+echo "$complaint" | {{ read -r first; echo "{ended}{unfit}$first"; }}
+else
 (
 set -e
 {commands}
 ) &
-status=0
 wait $! || status=$?
 echo "{ended}$status"
+fi
 wait
 """
 
 
 def script(plan: Plan, environment: Mapping[str, str]) -> str:
-    """A script for sh(1); `environment` is for every command."""
-    lines = [_line(command, plan.tools, environment) for command in plan.commands]
-    return _FRAME.format(commands="\n".join(lines), ended=ENDED, open_files=OPEN_FILES)
+    """A script for sh(1); `environment` is for every command.
+
+    It first has tar pack nothing: one without these options, or without extended attributes, complains.
+    """
+    commands = "\n".join(_line(command, plan.tools, environment) for command in plan.commands)
+    return _FRAME.format(
+        commands=commands, packing=shlex.join(PACKING), ended=ENDED, unfit=UNFIT, open_files=OPEN_FILES
+    )
 
 
 def packed(text: str, files: Path) -> bytes:

@@ -1,17 +1,17 @@
-"""Which backends there are: rootfs-kit's own, and those that installed plugins bring.
-
-They are imported when one of them is wanted; what a description may name is known without.
-"""
+"""Which backends there are: rootfs-kit's own, and those that installed plugins bring."""
 
 from __future__ import annotations
 
 from functools import cache
 
 from rootfs_kit.backends import Backend
+from rootfs_kit.backends.apk import Apk
+from rootfs_kit.backends.dnf import DNF, TDNF
+from rootfs_kit.backends.mmdebstrap import Mmdebstrap
+from rootfs_kit.backends.shell import Shell
+from rootfs_kit.backends.zypper import Zypper
 from rootfs_kit.errors import UsageError
 from rootfs_kit.plugins import plugin_manager
-
-OURS = ("apk", "dnf", "mmdebstrap", "shell", "tdnf", "zypper")
 
 
 def find_backend(name: str) -> Backend:
@@ -29,11 +29,6 @@ def find_backend(name: str) -> Backend:
     return known[name]
 
 
-def is_backend(name: str) -> bool:
-    """Whether a distro.toml may name it as its `backend`."""
-    return name in OURS or name in _backends()
-
-
 def backend_names() -> list[str]:
     """The names that a distro.toml may give as its `backend`, sorted."""
     return sorted(_backends())
@@ -41,12 +36,6 @@ def backend_names() -> list[str]:
 
 @cache
 def _backends() -> dict[str, Backend]:
-    from rootfs_kit.backends.apk import Apk
-    from rootfs_kit.backends.dnf import DNF, TDNF
-    from rootfs_kit.backends.mmdebstrap import Mmdebstrap
-    from rootfs_kit.backends.shell import Shell
-    from rootfs_kit.backends.zypper import Zypper
-
     plugged = [backend for listed in plugin_manager().hook.rootfs_kit_backends() for backend in listed]
     ours = (Apk(), Mmdebstrap(), DNF, TDNF, Zypper(), Shell())
     return {backend.name: backend for backend in (*ours, *plugged)}

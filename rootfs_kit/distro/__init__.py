@@ -25,6 +25,8 @@ KATA_MACHINES = ("aarch64", "ppc64le", "riscv64", "s390x", "x86_64")
 PLACEHOLDERS = ("release", "version", "arch")
 
 BUILT_IN = "built in"
+BACKENDS = ("apk", "dnf", "mmdebstrap", "shell", "tdnf", "zypper")
+"""rootfs-kit's own, by their names; plugins bring others (backends/registry.py)."""
 NONE: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 

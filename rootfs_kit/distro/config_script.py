@@ -15,11 +15,14 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from itertools import product
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rootfs_kit.axes import InitMode
 from rootfs_kit.distro import KATA_MACHINES, ConfigScript, Distro, PackageRules, Release
 from rootfs_kit.errors import HostLacks, UsageError
-from rootfs_kit.request.script_variables import ScriptVariables
+
+if TYPE_CHECKING:
+    from rootfs_kit.request.script_variables import ScriptVariables
 
 CONFIG = "config.sh"
 LIBRARY = "rootfs_lib.sh"

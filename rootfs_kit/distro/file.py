@@ -5,13 +5,26 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from string import Formatter
+from typing import TYPE_CHECKING
 
 from rootfs_kit.axes import FEATURES, InitMode
-from rootfs_kit.distro import PLACEHOLDERS, Builder, Distro, PackageRules, Release, Repository, SigningKey, listed
+from rootfs_kit.distro import (
+    BACKENDS,
+    PLACEHOLDERS,
+    Builder,
+    Distro,
+    PackageRules,
+    Release,
+    Repository,
+    SigningKey,
+    listed,
+)
 from rootfs_kit.distro.extends import inherited_by, parent_of, with_absolute_files
 from rootfs_kit.distro.places import DESCRIPTION, Location, require_distro_name
-from rootfs_kit.request.script_variables import ScriptVariables
 from rootfs_kit.toml import Table, nearest_hint, read_table
+
+if TYPE_CHECKING:
+    from rootfs_kit.request.script_variables import ScriptVariables
 
 _FINGERPRINT = re.compile("[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
@@ -199,10 +212,12 @@ def _require_placeholders(table: Table, key: str, text: str) -> None:
 
 
 def _backend(table: Table) -> str:
-    from rootfs_kit.backends.registry import backend_names, is_backend
-
     name = table.text("backend")
-    if not is_backend(name):
+    if name in BACKENDS:
+        return name
+    from rootfs_kit.backends.registry import backend_names
+
+    if name not in backend_names():
         table.refuse("backend", f'there is no backend "{name}"', nearest_hint(name, backend_names(), "There are"))
     return name
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rootfs_kit.distro import BUILT_IN, Distro, Release
 from rootfs_kit.distro.file import load_distro
 from rootfs_kit.distro.places import locate
 from rootfs_kit.errors import UsageError
-from rootfs_kit.request.script_variables import ScriptVariables
+
+if TYPE_CHECKING:
+    from rootfs_kit.request.script_variables import ScriptVariables
 
 Paths = Sequence[str | PathLike[str]]
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rootfs_kit.distro import Distro, did_you_mean, listed
 from rootfs_kit.distro.file import load_distro
 from rootfs_kit.distro.places import NAMED_DESCRIPTIONS, Location, describes, locate
 from rootfs_kit.errors import UsageError
-from rootfs_kit.request.script_variables import ScriptVariables
+
+if TYPE_CHECKING:
+    from rootfs_kit.request.script_variables import ScriptVariables
 
 
 def find_distro(name: str, paths: Sequence[str | PathLike[str]] = (), script_variables: ScriptVariables = ()) -> Distro:

@@ -115,6 +115,7 @@ def test_an_archive_that_is_none(refused, tmp_path: Path, option: str):
 
 def test_a_directory_that_holds_no_modules(refused, tmp_path: Path):
     (tmp_path / "modules/6.1.0/kernel").mkdir(parents=True)
+    (tmp_path / "modules/6.1.0/kernel/loop.ko").touch()
     (tmp_path / "other/kernel").mkdir(parents=True)
     above = refused("build", "debian", "--agent", "probe", "--kernel-modules", "modules").err
     assert f"next: Name the one that the guest's kernel needs: {tmp_path / 'modules/6.1.0'}" in above

@@ -7,6 +7,7 @@ import pytest
 from rootfs_kit.suite.anatomy import InitProgram, find_agent, init_program, manifest
 from rootfs_kit.suite.check import ERROR, FULL, INFO, SYSTEMD, WARN, Finding, Severity, check, report, require
 from rootfs_kit.suite.profile import Profile
+from rootfs_kit.suite.unit_links import names_another_unit, says_how_it_fails, starts_its_unit
 from rootfs_kit.tree import RootfsTree
 from rootfs_kit.tree.units import Unit, find_unit, requirement_closure
 
@@ -150,13 +151,21 @@ def test_basic_target_wants_kata_containers(rootfs: RootfsTree, profile: Profile
     link starts the agent.
     """
     require(
-        rootfs.file(WANTED_BY_BASIC).is_file,
+        starts_its_unit(rootfs, WANTED_BY_BASIC),
         WANTED_BY_BASIC,
-        found=rootfs.file(WANTED_BY_BASIC).describe(),
+        found=says_how_it_fails(rootfs, WANTED_BY_BASIC),
         expected=f"a link to the unit {TARGET}",
         at_boot="an initrd of this rootfs comes up without the agent",
         mend=f"link {WANTED_BY_BASIC} to /usr/lib/systemd/system/{TARGET}",
         severity=Severity.ERROR if "initrd" in profile.features else None,
+    )
+    require(
+        not names_another_unit(rootfs, WANTED_BY_BASIC),
+        WANTED_BY_BASIC,
+        found=rootfs.file(WANTED_BY_BASIC).describe(),
+        expected=f"a link to the unit {TARGET}",
+        at_boot="the guest boots: systemd goes by the name of the link, and warns that it leads elsewhere",
+        mend=f"link {WANTED_BY_BASIC} to /usr/lib/systemd/system/{TARGET}",
     )
 
 

@@ -143,6 +143,32 @@ def test_everything_the_target_requires_is_there(rootfs: RootfsTree) -> None:
     )
 
 
+@check(
+    "UNT-02", severity=ERROR, content=FULL, init=SYSTEMD, source="systemd.unit(5), Conflicts=; systemd transaction.c"
+)
+def test_nothing_the_target_requires_conflicts(rootfs: RootfsTree) -> None:
+    """Guards against a Conflicts= between two units that kata-containers.target needs: it cannot start and stop one.
+
+    Remove the Conflicts= from the unit, or from its drop-in.
+    """
+    the_unit(rootfs, TARGET)
+    the_unit(rootfs, SERVICE)
+    needed = {**requirement_closure(rootfs, TARGET).units, **requirement_closure(rootfs, SERVICE).units}
+    owners = {name: unit.id for unit in needed.values() for name in (unit.id, *unit.names)}
+    report(
+        Finding(
+            unit.path,
+            found=f"Conflicts={name}, which {TARGET} needs as it needs {unit.id}",
+            expected="no conflict with a unit that is started with it",
+            at_boot=f"systemd refuses {TARGET} (conflicting jobs), or leaves the agent out; " + NO_AGENT_STARTED,
+            mend=f"remove Conflicts={name} from {unit.id} or its drop-in",
+        )
+        for unit in needed.values()
+        for name in unit.words("Unit", "Conflicts")
+        if owners.get(name, unit.id) != unit.id
+    )
+
+
 @check("UNT-03", severity=WARN, content=FULL, init=SYSTEMD, source="kata-containers#4932; katautils/create.go:61")
 def test_basic_target_wants_kata_containers(rootfs: RootfsTree, profile: Profile) -> None:
     """Guards against an initrd that reaches its default target without Kata's.

@@ -30,6 +30,11 @@ TWINS = [
         linked(f"{ETC_SYSTEM}/basic.target", "/dev/null"),
     ),
     Twin(
+        "the agent conflicts with what its target requires",
+        "UNT-02::test_nothing_the_target_requires_conflicts",
+        written(f"{ETC_SYSTEM}/kata-agent.service.d/10.conf", "[Unit]\nConflicts=basic.target\n"),
+    ),
+    Twin(
         "basic.target does not want Kata's",
         "UNT-03::test_basic_target_wants_kata_containers",
         removed(f"{ETC_SYSTEM}/basic.target.wants"),

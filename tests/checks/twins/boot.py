@@ -90,6 +90,12 @@ TWINS = [
         profile="systemd",
     ),
     Twin(
+        "systemd 257 without its executor",
+        "INI-05::test_systemd_has_its_executor",
+        copied(lambda: dynamic_program("libsystemd-shared-257.so"), "usr/lib/systemd/systemd"),
+        along_with="ELF-01::test_init_finds_its_loader_and_libraries",
+    ),
+    Twin(
         "the overlay's init is a shell",
         "INI-06::test_overlay_leads_init_to_systemd",
         linked("init", "bin/sh"),

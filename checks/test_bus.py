@@ -8,12 +8,15 @@ import pytest
 
 from rootfs_kit.suite.accounts import users_of
 from rootfs_kit.suite.anatomy import InitProgram, init_program
-from rootfs_kit.suite.check import ERROR, FULL, SYSTEMD, Finding, check, report, require
+from rootfs_kit.suite.check import ERROR, FULL, SYSTEMD, Finding, Severity, check, report, require
+from rootfs_kit.suite.unit_links import names_another_unit, says_how_it_fails, starts_its_unit
 from rootfs_kit.tree import RootfsTree
 from rootfs_kit.tree.units import find_unit
 
 TARGET = "kata-containers.target"
 WANTED_BUS = f"/etc/systemd/system/{TARGET}.wants/dbus.socket"
+# Below /run or, in older units, /var/run: where every client looks for the bus.
+BUS_ADDRESS = "/dbus/system_bus_socket"
 BUS_PROGRAMS = ("/usr/bin/dbus-daemon", "/usr/bin/dbus-broker-launch", "/bin/dbus-daemon")
 CONFIGURATIONS = ("/usr/share/dbus-1/system.conf", "/etc/dbus-1/system.conf")
 # dbus-daemon(1), CONFIGURATION FILE: the user account that the daemon changes to.
@@ -27,19 +30,57 @@ def _systemd_is_the_init(rootfs: RootfsTree) -> None:
         pytest.skip("NVRC is the init of this guest: it has no bus")
 
 
-@check("UNT-04", severity=ERROR, content=FULL, init=SYSTEMD, source="kata-containers#6657, #11126")
+@check(
+    "UNT-04", severity=ERROR, content=FULL, init=SYSTEMD, source="kata-containers#6657, #11126; systemd load-dropin.c"
+)
 def test_the_bus_is_started(rootfs: RootfsTree) -> None:
     """Guards against a guest without a system bus: the agent asks systemd for cgroups over it.
 
-    The target must want dbus.socket, and a bus implementation must be installed.
+    The target must want dbus.socket, by a link: systemd passes over files in .wants/ that are none. Make it again with
+    `systemctl add-wants`, or by hand.
     """
     require(
-        rootfs.file(WANTED_BUS).is_file,
+        starts_its_unit(rootfs, WANTED_BUS),
         WANTED_BUS,
-        found=rootfs.file(WANTED_BUS).describe(),
+        found=says_how_it_fails(rootfs, WANTED_BUS),
         expected="a link to the unit dbus.socket",
         at_boot="containers with a systemd cgroup path fail: Establishing a D-Bus connection",
         mend=f"link {WANTED_BUS} to /usr/lib/systemd/system/dbus.socket (and install dbus)",
+    )
+    require(
+        not names_another_unit(rootfs, WANTED_BUS),
+        WANTED_BUS,
+        found=rootfs.file(WANTED_BUS).describe(),
+        expected="a link to the unit dbus.socket",
+        at_boot="the guest boots: systemd goes by the name of the link, and warns that it leads elsewhere",
+        mend=f"link {WANTED_BUS} to /usr/lib/systemd/system/dbus.socket",
+        severity=Severity.WARN,
+    )
+
+
+@check(
+    "UNT-04",
+    severity=ERROR,
+    content=FULL,
+    init=SYSTEMD,
+    source="systemd.socket(5), ListenStream=; D-Bus specification, System message bus",
+)
+def test_the_bus_socket_listens(rootfs: RootfsTree) -> None:
+    """Guards against a dbus.socket that is masked, or that listens nowhere: systemd refuses both.
+
+    Unmask it (`systemctl unmask`), and give its [Socket] section the ListenStream= that the distribution ships.
+    """
+    unit = find_unit(rootfs, "dbus.socket")
+    if unit is None:
+        pytest.skip("there is no dbus.socket: test_the_bus_is_started reports that")
+    streams = unit.get("Socket", "ListenStream")
+    require(
+        not unit.masked and any(stream.endswith(BUS_ADDRESS) for stream in streams),
+        unit.path,
+        found="masked" if unit.masked else f"ListenStream={' '.join(streams) or '(none)'}",
+        expected=f"ListenStream=/run{BUS_ADDRESS}",
+        at_boot=NO_CGROUPS,
+        mend="unmask the socket" if unit.masked else "install dbus.socket as the distribution ships it",
     )
 
 

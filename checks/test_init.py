@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from rootfs_kit.axes import Content, InitMode
@@ -9,11 +11,15 @@ from rootfs_kit.suite.anatomy import INIT, SYSTEMD_PATHS, InitProgram, init_prog
 from rootfs_kit.suite.check import AGENT_INIT, ERROR, FULL, OVERLAY, SYSTEMD, WARN, check, require
 from rootfs_kit.suite.profile import Profile
 from rootfs_kit.tree import RootfsTree
+from rootfs_kit.tree.elf import NotElf
 
 EXPECTED_PROGRAM = {
     InitMode.SYSTEMD: {InitProgram.SYSTEMD, InitProgram.NVRC},
     InitMode.AGENT: {InitProgram.AGENT, InitProgram.PACKED, InitProgram.PROBE},
 }
+# libsystemd-shared-257.so of Debian, libsystemd-shared-257.3-1.fc42.so of Fedora.
+LIBRARY_OF_SYSTEMD = re.compile(r"libsystemd-shared-([0-9]{1,4})\b")
+FIRST_WITH_EXECUTOR = 255
 
 
 @check("INI-01", severity=ERROR, content=FULL, source="image_builder.sh:199-205; kernel init/main.c")
@@ -158,6 +164,37 @@ def test_systemd_is_executable(rootfs: RootfsTree) -> None:
         at_boot="the kernel panics: /sbin/init leads to a program that is not there",
         mend="install systemd (Debian: the packages init and systemd)",
     )
+
+
+@check("INI-05", severity=ERROR, content=FULL, init=SYSTEMD, source="systemd 255 NEWS; src/core/manager.c, manager_new")
+def test_systemd_has_its_executor(rootfs: RootfsTree) -> None:
+    """Guards against systemd 255 or later without systemd-executor, the program that it starts all others through.
+
+    It opens that before anything else. Which release it is, the name of the library that it needs tells.
+    """
+    systemd = next((path for path in SYSTEMD_PATHS if rootfs.file(path).is_executable), None)
+    if systemd is None:
+        pytest.skip("there is no systemd: test_systemd_is_executable reports that")
+    release = _release_of_systemd(rootfs, systemd)
+    if release is None or release < FIRST_WITH_EXECUTOR:
+        pytest.skip("this systemd starts programs by itself, or does not say its release")
+    require(
+        any(rootfs.file(f"{path}-executor").is_executable for path in SYSTEMD_PATHS),
+        f"{systemd}-executor",
+        found=rootfs.file(f"{systemd}-executor").describe(),
+        expected=f"the executor of systemd {release}",
+        at_boot="systemd freezes at once: Failed to allocate manager object: No such file or directory",
+        mend="install the package systemd again, whole",
+    )
+
+
+def _release_of_systemd(rootfs: RootfsTree, systemd: str) -> int | None:
+    try:
+        libraries = rootfs.elf(systemd).needed
+    except NotElf:
+        return None
+    releases = (LIBRARY_OF_SYSTEMD.match(name) for name in libraries)
+    return next((int(release[1]) for release in releases if release), None)
 
 
 @check("INI-06", severity=ERROR, content=OVERLAY, init=SYSTEMD, source="rootfs.sh:670-685")

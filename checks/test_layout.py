@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
 import pytest
 
 from rootfs_kit.errors import CouldNotLook
@@ -25,6 +28,12 @@ USUAL_SETUID = frozenset({
     "sudoedit", "suexec", "umount", "unix2_chkpwd", "unix_chkpwd", "usernetctl", "userhelper", "utempter", "wall",
     "write", "write.ul",
 })  # fmt: skip
+# The way to the programs, libraries and settings of every service, and to its state; links among them lead to others.
+ON_THE_WAY = (
+    "/bin", "/sbin", "/lib", "/lib64", "/etc", "/usr", "/usr/bin", "/usr/sbin", "/usr/lib", "/usr/lib64", "/usr/libexec",
+    "/usr/share", "/var", "/var/lib", "/usr/lib/systemd", "/lib/systemd",
+)  # fmt: skip
+MULTIARCH = re.compile(r"[a-z0-9_]+-linux-[a-z0-9]+")
 CRITICAL_LINKS = ("/sbin/init", "/bin/sh", "/etc/os-release", "/etc/localtime")
 
 
@@ -92,6 +101,34 @@ def test_root_directory_can_be_searched_by_all(rootfs: RootfsTree) -> None:
         at_boot="services that drop root cannot resolve any path: D-Bus does not come up",
         mend="chmod g+rx,o+x the root directory of the rootfs",
     )
+
+
+@check("LAY-02", severity=ERROR, content=FULL, source="path_resolution(7); kata-containers#6677")
+def test_directories_on_the_way_can_be_searched_by_all(rootfs: RootfsTree) -> None:
+    """Guards against /usr, /etc or a directory of programs or libraries that only root may search.
+
+    A umask of 077, or a chmod of files that took directories along, does that. What the guest mounts over (/run, /tmp)
+    may have any mode.
+    """
+    report(
+        Finding(
+            entry.path,
+            found=f"mode {entry.mode:04o}",
+            expected="search permission for group and others (0755 as a rule)",
+            at_boot="services that drop root (D-Bus, chronyd) find no program, library or setting there, and fail",
+            mend=f"chmod 755 the rootfs's {entry.path}",
+        )
+        for entry in _directories_on_the_way(rootfs)
+        if entry.mode & 0o011 != 0o011
+    )
+
+
+def _directories_on_the_way(rootfs: RootfsTree) -> Iterator[Entry]:
+    libraries = [f"{above}/{name}" for above in ("/lib", "/usr/lib") for name in rootfs.listdir(above)]
+    for path in (*ON_THE_WAY, *(path for path in libraries if MULTIARCH.fullmatch(path.rpartition("/")[2]))):
+        entry = rootfs.lstat(path)
+        if entry is not None and entry.is_directory and rootfs.resolve(path).final == path:
+            yield entry
 
 
 @check("LAY-03", severity=ERROR, content=FULL, source="src/agent/src/namespace.rs:19")

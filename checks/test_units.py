@@ -7,6 +7,7 @@ import pytest
 from rootfs_kit.suite.anatomy import InitProgram, find_agent, init_program, manifest
 from rootfs_kit.suite.check import ERROR, FULL, INFO, SYSTEMD, WARN, Finding, Severity, check, report, require
 from rootfs_kit.suite.profile import Profile
+from rootfs_kit.suite.unit_links import names_another_unit, says_how_it_fails, starts_its_unit
 from rootfs_kit.tree import RootfsTree
 from rootfs_kit.tree.units import Unit, find_unit, requirement_closure
 
@@ -142,6 +143,32 @@ def test_everything_the_target_requires_is_there(rootfs: RootfsTree) -> None:
     )
 
 
+@check(
+    "UNT-02", severity=ERROR, content=FULL, init=SYSTEMD, source="systemd.unit(5), Conflicts=; systemd transaction.c"
+)
+def test_nothing_the_target_requires_conflicts(rootfs: RootfsTree) -> None:
+    """Guards against a Conflicts= between two units that kata-containers.target needs: it cannot start and stop one.
+
+    Remove the Conflicts= from the unit, or from its drop-in.
+    """
+    the_unit(rootfs, TARGET)
+    the_unit(rootfs, SERVICE)
+    needed = {**requirement_closure(rootfs, TARGET).units, **requirement_closure(rootfs, SERVICE).units}
+    owners = {name: unit.id for unit in needed.values() for name in (unit.id, *unit.names)}
+    report(
+        Finding(
+            unit.path,
+            found=f"Conflicts={name}, which {TARGET} needs as it needs {unit.id}",
+            expected="no conflict with a unit that is started with it",
+            at_boot=f"systemd refuses {TARGET} (conflicting jobs), or leaves the agent out; " + NO_AGENT_STARTED,
+            mend=f"remove Conflicts={name} from {unit.id} or its drop-in",
+        )
+        for unit in needed.values()
+        for name in unit.words("Unit", "Conflicts")
+        if owners.get(name, unit.id) != unit.id
+    )
+
+
 @check("UNT-03", severity=WARN, content=FULL, init=SYSTEMD, source="kata-containers#4932; katautils/create.go:61")
 def test_basic_target_wants_kata_containers(rootfs: RootfsTree, profile: Profile) -> None:
     """Guards against an initrd that reaches its default target without Kata's.
@@ -150,13 +177,21 @@ def test_basic_target_wants_kata_containers(rootfs: RootfsTree, profile: Profile
     link starts the agent.
     """
     require(
-        rootfs.file(WANTED_BY_BASIC).is_file,
+        starts_its_unit(rootfs, WANTED_BY_BASIC),
         WANTED_BY_BASIC,
-        found=rootfs.file(WANTED_BY_BASIC).describe(),
+        found=says_how_it_fails(rootfs, WANTED_BY_BASIC),
         expected=f"a link to the unit {TARGET}",
         at_boot="an initrd of this rootfs comes up without the agent",
         mend=f"link {WANTED_BY_BASIC} to /usr/lib/systemd/system/{TARGET}",
         severity=Severity.ERROR if "initrd" in profile.features else None,
+    )
+    require(
+        not names_another_unit(rootfs, WANTED_BY_BASIC),
+        WANTED_BY_BASIC,
+        found=rootfs.file(WANTED_BY_BASIC).describe(),
+        expected=f"a link to the unit {TARGET}",
+        at_boot="the guest boots: systemd goes by the name of the link, and warns that it leads elsewhere",
+        mend=f"link {WANTED_BY_BASIC} to /usr/lib/systemd/system/{TARGET}",
     )
 
 

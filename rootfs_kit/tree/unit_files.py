@@ -92,14 +92,17 @@ class UnitFiles:
     def links(self, names: Iterable[str], kind: str) -> tuple[NamedLink, ...]:
         """The entries of `<unit>.wants/` or `<unit>.requires/` (`kind` is "wants" or "requires"), masks left out.
 
-        What counts is the name of such a link, not where it leads (dropin.c).
+        What counts is the name of such a link, not where it leads; what is no link does not count (load-dropin.c).
         """
         chosen: dict[str, str] = {}
         for directory in self._beside(names, f".{kind}"):
             for name in self._tree.listdir(directory):
                 if is_unit_name(name):
                     chosen.setdefault(name, join(directory, name))
-        return tuple(NamedLink(name, path) for name, path in sorted(chosen.items()) if not self._is_mask(path))
+        return tuple(NamedLink(name, path) for name, path in sorted(chosen.items()) if self._is_dependency(path))
+
+    def _is_dependency(self, path: str) -> bool:
+        return self._tree.file(path).is_symlink and not self._is_mask(path)
 
     def _look_for(self, name: str) -> Fragment | NamedLink:
         """The first file of that name or of its template, or the other name that a link gives the unit."""

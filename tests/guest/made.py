@@ -137,9 +137,10 @@ def _etc(root: Path) -> None:
 
 
 def _units(root: Path, units: str) -> None:
-    for name in ("dbus.socket", "sysinit.target", "rescue.target", "systemd-remount-fs.service"):
+    for name in ("sysinit.target", "rescue.target", "systemd-remount-fs.service"):
         write(root, f"{units}/{name}", "[Unit]\n")
     write(root, f"{units}/basic.target", "[Unit]\nRequires=sysinit.target\nWants=systemd-journald.service\n")
+    write(root, f"{units}/dbus.socket", "[Socket]\nListenStream=/run/dbus/system_bus_socket\n")
     write(root, "etc/dbus-1/system.conf", "<busconfig><type>system</type></busconfig>\n")
     link(root, f"{units}/default.target", "basic.target")
     write(root, f"{units}/dbus.service", "[Service]\nExecStart=/usr/bin/dbus-daemon --system\n")

@@ -48,6 +48,7 @@ ReadWritePaths=-/var/lib/chrony
 Alias=chronyd.service
 """
 DBUS_SERVICE = "[Unit]\nRequires=dbus.socket\n[Service]\nExecStart=@/usr/bin/dbus-daemon @dbus-daemon --system\n"
+DBUS_SOCKET = "[Socket]\nListenStream=/run/dbus/system_bus_socket\n"
 BUS_CONFIGURATION = "<busconfig><type>system</type><user>messagebus</user></busconfig>\n"
 PASSWD = """root:x:0:0:root:/root:/bin/sh
 messagebus:x:101:102::/nonexistent:/usr/sbin/nologin
@@ -257,10 +258,11 @@ def _stanza(name: str) -> str:
 
 def _units(root: Path) -> None:
     system = SYSTEM
-    for name in ("basic.target", "sysinit.target", "sockets.target", "dbus.socket", REMOUNT):
+    for name in ("basic.target", "sysinit.target", "sockets.target", REMOUNT):
         write(root, f"{system}/{name}", "[Unit]\n")
     write(root, f"{system}/basic.target", "[Unit]\nRequires=sysinit.target\n")
     write(root, f"{system}/dbus.service", DBUS_SERVICE)
+    write(root, f"{system}/dbus.socket", DBUS_SOCKET)
     write(root, f"{system}/kata-agent.service", AGENT_SERVICE)
     write(root, f"{system}/kata-containers.target", AGENT_TARGET)
     write(root, f"{system}/tmp.mount", TMP_MOUNT)

@@ -163,6 +163,7 @@ def test_dependency_directories_add_to_the_settings(units: Units) -> None:
     units.link("a.target.wants/c.service", "/nowhere/c.service")
     units.link("a.target.wants/d.service", "/dev/null")
     units.link("a.target.wants/README", "/nowhere")
+    units.write("a.target.wants/e.service", "[Unit]\n")
     units.link("a.target.requires/e.service", f"/{LIB}/e.service", where=LIB)
     unit = units.unit("a.target")
     assert unit.wants == ("b.service", "c.service")

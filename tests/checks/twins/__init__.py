@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.checks.twins import agent, boot, content, expected, systemd
+from tests.checks.twins import agent, agent_service, boot, content, expected, systemd
 
-TWINS = [*boot.TWINS, *agent.TWINS, *systemd.TWINS, *content.TWINS, *expected.TWINS]
+TWINS = [*boot.TWINS, *agent.TWINS, *agent_service.TWINS, *systemd.TWINS, *content.TWINS, *expected.TWINS]

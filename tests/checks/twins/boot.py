@@ -25,6 +25,25 @@ TWINS = [
     Twin("/sys is a file", "LAY-02::test_mount_point_is_there", both(removed("sys"), written("sys", ""))),
     Twin("/tmp is not sticky", "LAY-02::test_tmp_is_sticky_and_open_to_all", chmodded("tmp", 0o755)),
     Twin("only root may enter /", "LAY-02::test_root_directory_can_be_searched_by_all", chmodded("", 0o700)),
+    *(
+        Twin(
+            f"only root may search /{path}",
+            "LAY-02::test_directories_on_the_way_can_be_searched_by_all",
+            chmodded(path, 0o700),
+        )
+        for path in ("usr", "usr/lib", "usr/lib64", "etc", "var")
+    ),
+    Twin(
+        "nobody may search /usr/bin",
+        "LAY-02::test_directories_on_the_way_can_be_searched_by_all",
+        chmodded("usr/bin", 0o744),
+    ),
+    Twin(
+        "only root may search the libraries of an architecture",
+        "LAY-02::test_directories_on_the_way_can_be_searched_by_all",
+        both(a_directory("usr/lib/x86_64-linux-gnu"), chmodded("usr/lib/x86_64-linux-gnu", 0o750)),
+        "agent-init",
+    ),
     Twin("/var/run is a directory of its own", "LAY-03::test_var_run_is_run", a_directory("var/run")),
     Twin("/var/tmp leads nowhere", "LAY-03::test_var_tmp_is_a_directory", linked("var/tmp", "../nowhere")),
     Twin("a tarball made /lib64 a directory", "LAY-04::test_merged_usr_is_whole", a_directory("lib64")),
@@ -79,6 +98,12 @@ TWINS = [
             chmodded("usr/lib/systemd/systemd", 0o644),
         ),
         profile="systemd",
+    ),
+    Twin(
+        "systemd 257 without its executor",
+        "INI-05::test_systemd_has_its_executor",
+        copied(lambda: dynamic_program("libsystemd-shared-257.so"), "usr/lib/systemd/systemd"),
+        along_with="ELF-01::test_init_finds_its_loader_and_libraries",
     ),
     Twin(
         "the overlay's init is a shell",

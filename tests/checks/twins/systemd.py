@@ -30,12 +30,52 @@ TWINS = [
         linked(f"{ETC_SYSTEM}/basic.target", "/dev/null"),
     ),
     Twin(
+        "the agent conflicts with what its target requires",
+        "UNT-02::test_nothing_the_target_requires_conflicts",
+        written(f"{ETC_SYSTEM}/kata-agent.service.d/10.conf", "[Unit]\nConflicts=basic.target\n"),
+    ),
+    Twin(
         "basic.target does not want Kata's",
         "UNT-03::test_basic_target_wants_kata_containers",
         removed(f"{ETC_SYSTEM}/basic.target.wants"),
     ),
     Twin(
+        "the link to Kata's target leads to no unit",
+        "UNT-03::test_basic_target_wants_kata_containers",
+        linked(f"{ETC_SYSTEM}/basic.target.wants/kata-containers.target", "/etc/passwd"),
+    ),
+    Twin(
+        "Kata's target is wanted by a file that is no link",
+        "UNT-03::test_basic_target_wants_kata_containers",
+        written(f"{ETC_SYSTEM}/basic.target.wants/kata-containers.target", "[Unit]\n"),
+    ),
+    Twin(
         "nobody wants the bus", "UNT-04::test_the_bus_is_started", removed(f"{ETC_SYSTEM}/kata-containers.target.wants")
+    ),
+    Twin(
+        "the bus is wanted by a file that is no link",
+        "UNT-04::test_the_bus_is_started",
+        written(f"{ETC_SYSTEM}/kata-containers.target.wants/dbus.socket", "[Socket]\n"),
+    ),
+    Twin(
+        "the bus is wanted by an empty file",
+        "UNT-04::test_the_bus_is_started",
+        written(f"{ETC_SYSTEM}/kata-containers.target.wants/dbus.socket", ""),
+    ),
+    Twin(
+        "the link to the bus leads to another unit",
+        "UNT-04::test_the_bus_is_started",
+        linked(f"{ETC_SYSTEM}/kata-containers.target.wants/dbus.socket", f"/{SYSTEM}/basic.target"),
+    ),
+    Twin(
+        "the bus's socket is masked",
+        "UNT-04::test_the_bus_socket_listens",
+        linked(f"{ETC_SYSTEM}/dbus.socket", "/dev/null"),
+    ),
+    Twin(
+        "the bus's socket listens nowhere",
+        "UNT-04::test_the_bus_socket_listens",
+        replaced(f"{SYSTEM}/dbus.socket", "ListenStream", "#ListenStream"),
     ),
     Twin("no bus is installed", "UNT-04::test_a_bus_implementation_is_installed", removed("usr/bin/dbus-daemon")),
     Twin(

@@ -8,6 +8,7 @@ by then), but the run is refused.
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -70,9 +71,27 @@ def _what_steers(config: pytest.Config) -> list[tuple[str, Path]]:
 
 
 def _what_is_written(options: SuiteOptions, config: pytest.Config) -> list[tuple[str, Path]]:
-    written = [("the report", options.report)] if options.report is not None else []
-    for option, name in (("xmlpath", "the JUnit report"), ("basetemp", "the directory for temporary files")):
-        path = getattr(config.known_args_namespace, option, None)
-        if path:
-            written.append((name, config.invocation_params.dir / path))
-    return written
+    """What this run, and pytest itself, would write; a hermetic run writes a report at most."""
+    report = [("the report", options.report)] if options.report is not None else []
+    if config.inipath == HERMETIC_INI:
+        return report
+    here, known = config.invocation_params.dir, config.known_args_namespace
+    asked = (
+        ("the JUnit report", here, getattr(known, "xmlpath", None)),
+        ("the log file", here, getattr(known, "log_file", None) or _ini(config, "log_file")),
+        ("pytest's debug log", here, getattr(known, "debug", None)),
+        ("pytest's cache", config.rootpath, _ini(config, "cache_dir")),
+        ("the directory for temporary files", here, getattr(known, "basetemp", None)),
+        ("the directory for temporary files", here, os.environ.get("PYTEST_DEBUG_TEMPROOT")),
+        ("the directory for temporary files", here, tempfile.gettempdir()),
+    )
+    return report + [(name, base / os.path.expandvars(os.path.expanduser(path))) for name, base, path in asked if path]
+
+
+def _ini(config: pytest.Config, name: str) -> str | None:
+    """A value of pytest's configuration, or of -o; None where the plugin that would use it is not loaded."""
+    try:
+        value = config.getini(name)
+    except (KeyError, ValueError):
+        return None
+    return str(value) if value else None

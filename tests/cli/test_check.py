@@ -82,6 +82,9 @@ def test_options_go_by_pytests_names_too(spawn: Run, guest: Path):
     ("arguments", "said"),
     [
         (("check", "nowhere"), "there is no such directory"),
+        (("check", ""), "its name is empty"),
+        (("check", "guest", "--base", ""), "its name is empty"),
+        (("expect", ""), "its name is empty"),
         (("check", "/"), "--rootfs-allow-host"),
         (("check", "guest", "--profile", "systemdd"), "no profile"),
         (("check", "guest", "--expect", "none.toml"), "none.toml"),

@@ -38,7 +38,7 @@ def check(rootfs: str, as_json: bool, verbose: int, quiet: bool, no_truncate: bo
       rootfs-kit check initrd.img
       rootfs-kit check oci:./layout:tag --arch aarch64
       rootfs-kit check ./rootfs-debian --profile agent-init,modules --strict
-      rootfs-kit check ./rootfs-debian --json | jq .findings
+      rootfs-kit check ./rootfs-debian --json | jq '.results[].findings[]'
     """
     from rootfs_kit.host.user_namespace import see_as_builder
     from rootfs_kit.suite import commands

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from rootfs_kit.errors import UsageError
+from rootfs_kit.spelling import spelt
 from rootfs_kit.suite.options import SuiteOptions
 from rootfs_kit.tree.paths import shown
 
@@ -43,7 +44,7 @@ def _refuse_to_write(options: SuiteOptions, name: str, path: Path) -> None:
         raise UsageError(
             f"preparing to judge {shown(options.rootfs)}",
             f"{name} would be written into it: {shown(str(path))}",
-            SAFE_FORM,
+            "Name a place outside of the rootfs.",
         )
 
 
@@ -57,7 +58,7 @@ def refuse_the_host(options: SuiteOptions) -> None:
         raise UsageError(
             f"preparing to judge {shown(options.rootfs)}",
             "it is the root of this machine",
-            "Name the directory of a guest's rootfs, or allow this one with --rootfs-allow-host.",
+            f"Name the directory of a guest's rootfs, or allow this one with {spelt('allow-host')}.",
         )
 
 

@@ -92,6 +92,37 @@ def test_the_advertised_query_finds_the_findings(spawn: Run, guest: Path):
     assert [finding["path"] for result in results for finding in result["findings"]][:1] == ["/usr/bin/kata-agent"]
 
 
+PROJECT = '[project]\nname = "mine"\n\n[tool.rootfs-kit]\ndistro = "another"\n'
+NOTE = "pyproject.toml has expectations; name it with --expect to hold the rootfs to them"
+
+
+@pytest.mark.parametrize("way", [[], ["--json"], ["--quiet"]], ids=" ".join)
+def test_expectations_of_a_project_are_not_passed_over_in_silence(
+    spawn: Run, guest: Path, tmp_path: Path, way: list[str]
+):
+    (tmp_path / "pyproject.toml").write_text(PROJECT)
+    outcome = spawn("check", "guest", *way)
+    assert outcome.status == 0
+    assert outcome.err == f"rootfs-kit: {NOTE}\n"
+
+
+def test_expectations_of_a_project_are_held_to_where_they_are_named(spawn: Run, guest: Path, tmp_path: Path):
+    (tmp_path / "pyproject.toml").write_text(PROJECT)
+    outcome = spawn("check", "guest", "--expect", "pyproject.toml")
+    assert outcome.status == 1
+    assert "EXP-01" in outcome.out
+    assert outcome.err == ""
+
+
+@pytest.mark.parametrize("text", ["", "[tool.ruff]\n# rootfs-kit\n", "rootfs-kit = [\n"])
+def test_other_projects_are_not_spoken_of(spawn: Run, guest: Path, tmp_path: Path, text: str):
+    (tmp_path / "pyproject.toml").write_text(text)
+    assert spawn("check", "guest").err == ""
+    named = spawn("check", "guest", "--expect", "pyproject.toml")
+    assert named.status == 2
+    assert "it has no [tool.rootfs-kit]" in named.err or "line 1" in named.err
+
+
 def test_options_go_by_pytests_names_too(spawn: Run, guest: Path):
     for option in ("--profile", "--rootfs-profile"):
         outcome = spawn("check", "guest", option, "agent-init")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rootfs_kit.axes import Content, InitMode
+from rootfs_kit.spelling import spelt
 from rootfs_kit.suite.anatomy import INIT, InitProgram, find_agent, identity, init_program, manifest
 from rootfs_kit.suite.check import AGENT_INIT, ERROR, FULL, SYSTEMD, WARN, Finding, check, report, require
 from rootfs_kit.suite.profile import Profile
@@ -95,7 +96,7 @@ def test_agent_is_kata_agent(rootfs: RootfsTree, profile: Profile, allow_probe_a
         found="rootfs-kit's probe" if what is AgentIdentity.PROBE else f"no kata-agent, but {agent.size} other bytes",
         expected="a kata-agent binary",
         at_boot="the guest comes up and the runtime times out connecting to the vsock",
-        mend="build with a real kata-agent (--agent-bin), or allow the probe with --rootfs-allow-probe-agent"
+        mend=f"build with a real kata-agent (--agent-bin), or allow the probe: {spelt('allow-probe-agent')}"
         if what is AgentIdentity.PROBE
         else "install the kata-agent binary there",
     )

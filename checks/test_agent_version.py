@@ -1,8 +1,8 @@
 """Agent's answer: what kata-agent says of itself when it is started, only where that is asked for.
 
-`--rootfs-run-agent` starts it, once, with `--version`: on a machine of its own kind, in namespaces of its own, with a
-read-only view of the rootfs, without network and capabilities, for a few seconds. Without the option, nothing of a
-rootfs is ever started.
+`--run-agent` (with pytest `--rootfs-run-agent`) starts it, once, with `--version`: on a machine of its own kind, in
+namespaces of its own, with a read-only view of the rootfs, without network and capabilities, for a few seconds.
+Without the option, nothing of a rootfs is ever started.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import pytest
 
 from rootfs_kit.errors import CouldNotLook
+from rootfs_kit.spelling import spelt
 from rootfs_kit.suite.agent_run import SECONDS, AgentAnswer, ask_agent
 from rootfs_kit.suite.anatomy import find_agent, identity
 from rootfs_kit.suite.check import ERROR, INFO, WARN, check, require
@@ -57,13 +58,13 @@ def test_agent_runs(rootfs: RootfsTree, started_agent: str) -> None:
 def test_agent_is_of_the_expected_version(rootfs: RootfsTree, expectation: Expectation, run_agent: bool) -> None:
     """Guards against an agent of another release than the runtime: they speak to each other in one version only.
 
-    Install the agent that belongs to the runtime. The agent must be started to tell (`--rootfs-run-agent`).
+    Install the agent that belongs to the runtime. The agent must be started to tell: `--run-agent`.
     """
     if not run_agent:
         raise CouldNotLook(
             "comparing the agent's version",
             "it only tells when it is started, and that was not asked for",
-            "Add --rootfs-run-agent, or take agent-version out of the expectations.",
+            f"Add {spelt('run-agent')}, or take agent-version out of the expectations.",
         )
     path, answer = the_answer(rootfs)
     require(

@@ -1,4 +1,4 @@
-"""Expectations: what somebody expects of this one rootfs (`--rootfs-expect FILE`), and the waivers that they wrote."""
+"""Expectations: what somebody expects of this one rootfs (`--expect FILE`), and the waivers that they wrote."""
 
 from __future__ import annotations
 

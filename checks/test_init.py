@@ -7,6 +7,7 @@ import re
 import pytest
 
 from rootfs_kit.axes import Content, InitMode
+from rootfs_kit.spelling import spelt
 from rootfs_kit.suite.anatomy import INIT, SYSTEMD_PATHS, InitProgram, init_program
 from rootfs_kit.suite.check import AGENT_INIT, ERROR, FULL, OVERLAY, SYSTEMD, WARN, check, require
 from rootfs_kit.suite.profile import Profile
@@ -58,7 +59,7 @@ def test_init_is_the_kind_that_was_asked_for(rootfs: RootfsTree, profile: Profil
         found=f"{program} ({rootfs.resolve(INIT).final})",
         expected="systemd" if profile.init is InitMode.SYSTEMD else "kata-agent itself",
         at_boot=_wrong_mode_at_boot(profile.init),
-        mend="build the rootfs in the mode that the profile names, or check it with the other --rootfs-profile",
+        mend=f"build the rootfs in the mode that the profile names, or name the other one: {spelt('profile')}",
     )
 
 
@@ -90,7 +91,7 @@ def test_init_is_the_agent(rootfs: RootfsTree, allow_probe_agent: bool) -> None:
 
 def _how_to_get_the_agent(program: InitProgram) -> str:
     if program is InitProgram.PROBE:
-        return "build with a real kata-agent (--agent-bin), or allow the probe with --rootfs-allow-probe-agent"
+        return f"build with a real kata-agent (--agent-bin), or allow the probe: {spelt('allow-probe-agent')}"
     return "put the kata-agent binary at /sbin/init (rootfs-kit build --agent-init --agent-bin FILE)"
 
 

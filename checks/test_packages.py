@@ -10,8 +10,8 @@ import pytest
 from rootfs_kit.errors import CouldNotLook
 from rootfs_kit.suite.anatomy import manifest
 from rootfs_kit.suite.check import ERROR, FULL, INFO, WARN, Finding, check, report, require
-from rootfs_kit.suite.expectation import today
-from rootfs_kit.suite.requirements import RequiredPackage, known_distro
+from rootfs_kit.suite.expectation import Expectation, today
+from rootfs_kit.suite.requirements import RequiredPackage, known_distro, nothing_requires_packages
 from rootfs_kit.tree import RootfsTree
 from rootfs_kit.tree.packages import Presence
 
@@ -59,6 +59,24 @@ def test_required_package_is_installed(rootfs: RootfsTree, required_package: Req
         expected=f"{required_package.name} {required_package.bounds}, required by {required_package.required_by}",
         at_boot="the guest runs a version that the expectations rule out",
         mend=f"install a version of {required_package.name} that is {required_package.bounds}",
+    )
+
+
+@check("PKG-06", severity=WARN, content=FULL, source="distros/*/distro.toml, which PKG-01 goes by")
+def test_required_packages_are_known(rootfs: RootfsTree, expectation: Expectation) -> None:
+    """Guards against a guest whose packages nobody could judge: what is unknown is not installed, and not missing.
+
+    PKG-01 goes by the description of the distribution, by rootfs-kit's manifest and by the expectations. Where none of
+    them says what must be installed, name the distribution or the packages in the expectations.
+    """
+    name = rootfs.os_release.get("ID")
+    require(
+        not nothing_requires_packages(rootfs, expectation),
+        "/etc/os-release",
+        found=f"ID={name}, of which there is no description" if name else "no ID of a distribution",
+        expected="a distribution that rootfs-kit describes, a manifest, or packages in the expectations",
+        at_boot="a package that the guest needs may be missing: no package was looked for",
+        mend="in the expectations, name the distribution (distro), or under [packages] what must be installed",
     )
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rootfs_kit.backends import Command
-from rootfs_kit.errors import BuildFailed, HostLacks, WouldFailAnywhere
+from rootfs_kit.errors import BuildFailed, HostLacks, UsageError, WouldFailAnywhere
 from rootfs_kit.interrupts import held, let_through
 from rootfs_kit.monitor import Monitor
 
@@ -71,13 +71,16 @@ class Log:
 def build_log(asked: Path | None, name: str) -> Iterator[Log]:
     """The log file `asked` for, or one in the directory for temporary files, which goes unless a message names it.
 
-    Raises BuildFailed.
+    Raises UsageError for a file that cannot be written, BuildFailed where there is no room for one of our own.
     """
     try:
         log = Log(asked or _temporary_log(name), keep=asked is not None)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise BuildFailed(f"opening the log {asked}", reason, "Name a file that can be written: --log FILE.") from error
+        hint = "Name a file that can be written: --log FILE."
+        if asked is None:
+            raise BuildFailed("making a log among the temporary files", reason, hint) from error
+        raise UsageError(f"opening the log {asked}", reason, hint) from error
     try:
         yield log
     finally:

@@ -29,8 +29,9 @@ def check(rootfs: str, as_json: bool, verbose: int, quiet: bool, no_truncate: bo
 
     An archive is read in place: tar or initrd (also compressed), docker-save or OCI image layout.
 
-    The verdict is that of `pytest --rootfs=ROOTFS`; nothing in ROOTFS is changed, and nothing
-    of it is run unless --run-agent asks for it.
+    The verdict is that of `pytest --rootfs=ROOTFS`, but for what pytest finds around it: it obeys
+    [tool.rootfs-kit] of a pyproject.toml, which must be named here (--expect pyproject.toml). Nothing in
+    ROOTFS is changed, and nothing of it is run unless --run-agent asks for it.
 
     \b
     Examples:
@@ -38,7 +39,7 @@ def check(rootfs: str, as_json: bool, verbose: int, quiet: bool, no_truncate: bo
       rootfs-kit check initrd.img
       rootfs-kit check oci:./layout:tag --arch aarch64
       rootfs-kit check ./rootfs-debian --profile agent-init,modules --strict
-      rootfs-kit check ./rootfs-debian --json | jq .findings
+      rootfs-kit check ./rootfs-debian --json | jq '.results[].findings[]'
     """
     from rootfs_kit.host.user_namespace import see_as_builder
     from rootfs_kit.suite import commands
@@ -48,12 +49,23 @@ def check(rootfs: str, as_json: bool, verbose: int, quiet: bool, no_truncate: bo
         raise click.UsageError("Give one of --json and --report.")
     paths = {name: Path(how.pop(name)).absolute() for name in ("expect", "report") if how[name] is not None}
     options = JudgeOptions(**{**how, **paths}, truncate=not no_truncate)
+    if options.expect is None:
+        _tell_of_the_project()
     see_as_builder(rootfs)
     if not as_json:
         return commands.check(rootfs, options, sys.stdout, verbose=verbose > 0, quiet=quiet)
     document, status = commands.check_document(rootfs, options)
     click.echo(as_json_text(document))
     return status
+
+
+def _tell_of_the_project() -> None:
+    """A gate that is cut off from its surroundings must not look as if it obeyed them."""
+    from rootfs_kit.suite.expectation_file import PROJECT_FILE, project_has_expectations
+
+    if project_has_expectations(Path.cwd()):
+        note = f"{PROJECT_FILE} has expectations; name it with --expect to hold the rootfs to them"
+        click.echo(f"rootfs-kit: {note}", err=True)
 
 
 @command(short_help="List or explain the checks.")

@@ -49,6 +49,11 @@ def distro_of(os_release_id: str) -> Distro | None:
     return next((distro for distro in distros if os_release_id in distro.os_release_ids), None)
 
 
+def distro_named(name: str) -> Distro | None:
+    """The distribution that `rootfs-kit list` calls `name`, or None. Raises UsageError for a wrong description."""
+    return next((load_distro(location) for location in locate() if location.name == name), None)
+
+
 def discover(paths: Sequence[str | PathLike[str]] = (), script_variables: ScriptVariables = ()) -> list[Distro]:
     """Every distribution that can be built, sorted by name. Raises UsageError for the first wrong description."""
     return [load_distro(location, script_variables) for location in locate(paths)]

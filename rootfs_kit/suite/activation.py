@@ -29,7 +29,7 @@ def told_as_usage() -> Iterator[None]:
 def choose_tests(config: pytest.Config, args: list[str]) -> None:
     """Without paths, run the packaged checks; node ids of checks mean those; other paths are the user's own tests.
 
-    The packaged checks take no part in the user's configuration: their conftest.py files are not loaded for them.
+    The packaged checks take no part in the user's configuration: alone, they run without any conftest.py.
     Raises pytest.UsageError.
     """
     with told_as_usage():
@@ -44,7 +44,7 @@ def choose_tests(config: pytest.Config, args: list[str]) -> None:
         directories = [str(directory.path) for directory in check_directories()]
         if not known.file_or_dir:
             args.extend(directories)
-        known.file_or_dir = directories
+        known.noconftest = True
         known.confcutdir = directories[0]
 
 

@@ -1,6 +1,6 @@
 """Asks the agent itself for its version: the one thing in the suite that starts a program of the rootfs.
 
-Only where somebody asked for it (`--rootfs-run-agent`), and only where the kernel here can run it.
+Only where somebody asked for it (`--run-agent`), and only where the kernel here can run it.
 """
 
 from __future__ import annotations

@@ -54,6 +54,7 @@ class Manifest(NamedTuple):
     agent_name: str
     content: str | None
     init: str | None
+    distro: str | None
     requested_packages: tuple[str, ...]
     extra_packages: tuple[str, ...]
     deleted_units: tuple[str, ...]
@@ -83,6 +84,7 @@ def _manifest_of(document: Any) -> Manifest:
         agent_name=_word((document.get("agent") or {}).get("name")) or "kata-agent",
         content=_word(document.get("content")),
         init=_word(document.get("init")),
+        distro=_word((document.get("distro") or {}).get("name")),
         requested_packages=_words(packages.get("requested")),
         extra_packages=_words(packages.get("extra")),
         deleted_units=_words(document.get("deleted_units")),

@@ -26,8 +26,9 @@ INTRODUCTION = """\
 Generated from the checks themselves by `python -m rootfs_kit.suite.catalogue docs/checks.md`; a test fails when this
 file is stale. `rootfs-kit checks` lists them, `rootfs-kit checks ID` explains one.
 
-An **error** makes a rootfs unfit, a **warning** is shown and fails only with `--rootfs-strict`, **information** is
-only recorded. Some checks raise or lower the weight of a single finding; they say so.
+An **error** makes a rootfs unfit, a **warning** is shown and fails only with `--strict` (with pytest
+`--rootfs-strict`), **information** is only recorded. Some checks raise or lower the weight of a single finding; they
+say so.
 """
 
 

@@ -23,12 +23,22 @@ KEYS = (
 FILE_KEYS = ("absent", "mode", "owner", "pattern", "sha256")
 WAIVER_KEYS = ("check", "path", "reason", "until")
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64", "ppc64el": "ppc64le"}
+PROJECT_FILE = "pyproject.toml"
 TOOL_TABLE = "rootfs-kit"
 
 
 def read_expectation(path: Path) -> Expectation:
-    """The expectations of the TOML file `path`. Raises UsageError that names the line."""
-    return _expectation(read_table(path))
+    """The expectations of the TOML file `path`; of a pyproject.toml, those under [tool.rootfs-kit].
+
+    Raises UsageError that names the line.
+    """
+    table = read_table(path)
+    if path.name != PROJECT_FILE:
+        return _expectation(table)
+    tools = table.table("tool")
+    if TOOL_TABLE not in tools:
+        raise UsageError(f"reading {path}", f"it has no [tool.{TOOL_TABLE}]", "Add that table, or name another file.")
+    return _expectation(tools.table(TOOL_TABLE))
 
 
 def read_project_expectation(rootdir: Path) -> Expectation | None:
@@ -36,14 +46,25 @@ def read_project_expectation(rootdir: Path) -> Expectation | None:
 
     Raises UsageError that names the line.
     """
-    path = rootdir / "pyproject.toml"
+    path = rootdir / PROJECT_FILE
+    return read_expectation(path) if _has_the_table(path) else None
+
+
+def project_has_expectations(rootdir: Path) -> bool:
+    """Whether read_project_expectation would find any; not where they cannot be read."""
     try:
-        if TOOL_TABLE.encode() not in path.read_bytes():
-            return None
+        return _has_the_table(rootdir / PROJECT_FILE)
+    except UsageError:
+        return False
+
+
+def _has_the_table(path: Path) -> bool:
+    try:
+        if not path.is_file() or TOOL_TABLE.encode() not in path.read_bytes():
+            return False
     except OSError:
-        return None
-    tools = read_table(path).table("tool")
-    return _expectation(tools.table(TOOL_TABLE)) if TOOL_TABLE in tools else None
+        return False
+    return TOOL_TABLE in read_table(path).table("tool")
 
 
 def _expectation(table: Table) -> Expectation:

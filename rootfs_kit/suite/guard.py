@@ -8,11 +8,13 @@ by then), but the run is refused.
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from rootfs_kit.errors import UsageError
+from rootfs_kit.spelling import spelt
 from rootfs_kit.suite.options import SuiteOptions
 from rootfs_kit.tree.paths import shown
 
@@ -42,7 +44,7 @@ def _refuse_to_write(options: SuiteOptions, name: str, path: Path) -> None:
         raise UsageError(
             f"preparing to judge {shown(options.rootfs)}",
             f"{name} would be written into it: {shown(str(path))}",
-            SAFE_FORM,
+            "Name a place outside of the rootfs.",
         )
 
 
@@ -56,7 +58,7 @@ def refuse_the_host(options: SuiteOptions) -> None:
         raise UsageError(
             f"preparing to judge {shown(options.rootfs)}",
             "it is the root of this machine",
-            "Name the directory of a guest's rootfs, or allow this one with --rootfs-allow-host.",
+            f"Name the directory of a guest's rootfs, or allow this one with {spelt('allow-host')}.",
         )
 
 
@@ -70,9 +72,27 @@ def _what_steers(config: pytest.Config) -> list[tuple[str, Path]]:
 
 
 def _what_is_written(options: SuiteOptions, config: pytest.Config) -> list[tuple[str, Path]]:
-    written = [("the report", options.report)] if options.report is not None else []
-    for option, name in (("xmlpath", "the JUnit report"), ("basetemp", "the directory for temporary files")):
-        path = getattr(config.known_args_namespace, option, None)
-        if path:
-            written.append((name, config.invocation_params.dir / path))
-    return written
+    """What this run, and pytest itself, would write; a hermetic run writes a report at most."""
+    report = [("the report", options.report)] if options.report is not None else []
+    if config.inipath == HERMETIC_INI:
+        return report
+    here, known = config.invocation_params.dir, config.known_args_namespace
+    asked = (
+        ("the JUnit report", here, getattr(known, "xmlpath", None)),
+        ("the log file", here, getattr(known, "log_file", None) or _ini(config, "log_file")),
+        ("pytest's debug log", here, getattr(known, "debug", None)),
+        ("pytest's cache", config.rootpath, _ini(config, "cache_dir")),
+        ("the directory for temporary files", here, getattr(known, "basetemp", None)),
+        ("the directory for temporary files", here, os.environ.get("PYTEST_DEBUG_TEMPROOT")),
+        ("the directory for temporary files", here, tempfile.gettempdir()),
+    )
+    return report + [(name, base / os.path.expandvars(os.path.expanduser(path))) for name, base, path in asked if path]
+
+
+def _ini(config: pytest.Config, name: str) -> str | None:
+    """A value of pytest's configuration, or of -o; None where the plugin that would use it is not loaded."""
+    try:
+        value = config.getini(name)
+    except (KeyError, ValueError):
+        return None
+    return str(value) if value else None

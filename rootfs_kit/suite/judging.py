@@ -23,6 +23,7 @@ from rootfs_kit.suite.verdict import Judged, Result, State, Unknown, result_of
 
 ATTRIBUTE = "rootfs_kit"
 LOOKING_FIXTURE = "rootfs"
+WAIVER_FIXTURE = "waiver"
 
 STATUS: dict[State, tuple[str, str, str | tuple[str, dict[str, bool]]]] = {
     State.WARNED: ("warned", "W", ("WARNED", {"yellow": True})),
@@ -115,10 +116,16 @@ class Judging:
     def _weigh(
         self, item: pytest.Item, info: CheckInfo | None, findings: Iterable[Finding]
     ) -> tuple[State, dict[str, Any]]:
-        waivers = list(self.expectation.waivers_of(item.nodeid, info.id if info else None, today()))
+        waivers = list(self._waivers_of(item, info))
         judged = [self._weigh_one(finding, info, waivers) for finding in findings]
         used = {place for finding in judged for place, waiver in waivers if finding.waiver == _why(waiver)}
         return self._worst(judged), {"findings": tuple(judged), "waivers": tuple(sorted(used))}
+
+    def _waivers_of(self, item: pytest.Item, info: CheckInfo | None) -> Iterable[tuple[int, Waiver]]:
+        """What is wrong with a waiver cannot be waived: one that has ended would be renewed by another without end."""
+        if WAIVER_FIXTURE in getattr(item, "fixturenames", ()):
+            return ()
+        return self.expectation.waivers_of(item.nodeid, info.id if info else None, today())
 
     def _weigh_one(self, finding: Finding, info: CheckInfo | None, waivers: list[tuple[int, Waiver]]) -> Judged:
         severity = finding.severity or (info.severity if info else Severity.ERROR)

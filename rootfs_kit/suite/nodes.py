@@ -16,7 +16,7 @@ from rootfs_kit.suite.check import MARKER, CheckInfo
 from rootfs_kit.suite.check_modules import import_checks
 from rootfs_kit.suite.expectation import Expectation
 from rootfs_kit.suite.items import asks_for_nothing
-from rootfs_kit.suite.places import CheckDirectory, directory_at
+from rootfs_kit.suite.places import CheckDirectory, directory_at, is_of_checks, next_to_checks
 from rootfs_kit.suite.profile import Profile
 from rootfs_kit.tree import RootfsTree
 
@@ -49,14 +49,24 @@ class SuiteModule(pytest.Module):
         return name.startswith("Test")
 
 
-class SuiteDirectory(pytest.Directory):
-    """A directory of checks."""
+class SuiteDirectory(pytest.Collector):
+    """A directory of checks. No pytest.Directory: pytest would load each conftest.py in it, and above it."""
 
     directory: CheckDirectory
 
     def collect(self) -> Iterator[pytest.Collector]:
         for path in self.directory.files:
             yield suite_module(self, path, self.directory)
+
+
+class Passage(pytest.Collector):
+    """A directory above checks, of a checkout mostly, where nothing else is collected: its conftest.py stays unread."""
+
+    def collect(self) -> Iterator[pytest.Collector]:
+        for path in next_to_checks(self.path):
+            node: pytest.Collector | None = self.ihook.pytest_collect_directory(path=path, parent=self)
+            if node is not None:
+                yield node
 
 
 def suite_module(parent: pytest.Collector, path: Path, directory: CheckDirectory) -> SuiteModule:
@@ -75,10 +85,11 @@ class Collection:
         self.expectation = expectation
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_collect_directory(self, path: Path, parent: pytest.Collector) -> SuiteDirectory | None:
+    def pytest_collect_directory(self, path: Path, parent: pytest.Collector) -> pytest.Collector | None:
         directory = directory_at(path)
         if directory is None:
-            return None
+            foreign = next_to_checks(path) and not _leads_to_tests_of_the_user(path, parent.config)
+            return Passage.from_parent(parent, path=path, name=path.name) if foreign else None
         node: SuiteDirectory = SuiteDirectory.from_parent(
             parent, path=path, name=directory.prefix, nodeid=directory.prefix
         )
@@ -123,6 +134,13 @@ class Scanning:
     def pytest_runtestloop(self, session: pytest.Session) -> None:
         if any(is_of_the_suite(item) for item in session.items):
             len(self.tree)
+
+
+def _leads_to_tests_of_the_user(path: Path, config: pytest.Config) -> bool:
+    """Where pytest was told to look for something else than checks, it goes its own way (so for all of --pyargs)."""
+    named = [config.invocation_params.dir / argument.partition("::")[0] for argument in config.args]
+    places = [place.resolve() for place in named]
+    return config.option.pyargs or any(place.is_relative_to(path) and not is_of_checks(place) for place in places)
 
 
 def _drop_fixtures_of_the_user(node: pytest.Function) -> None:

@@ -78,7 +78,7 @@ def _size(text: str | None) -> int | None:
 
 def require_a_report(report: Path) -> None:
     """Raise UsageError where no report could be written to `report`, before the work is done."""
-    doing = f"reading --rootfs-report {report.name}"
+    doing = f"preparing the report {report.name}"
     if report.suffix not in REPORT_SUFFIXES:
         raise UsageError(doing, f"no report ends in {report.suffix or 'nothing'}", "Name a .json or a .sarif file.")
     if not report.parent.is_dir():

@@ -70,6 +70,19 @@ def directory_at(path: Path) -> CheckDirectory | None:
     return next((directory for directory in check_directories() if directory.path == path), None)
 
 
+def is_of_checks(path: Path) -> bool:
+    """Whether `path` is a directory of checks, or in one."""
+    return any(path.is_relative_to(directory.path) for directory in check_directories())
+
+
+def next_to_checks(path: Path) -> list[Path]:
+    """Where to go from the directory `path` to come to directories of checks; nowhere, where none is below it."""
+    ways = (
+        directory.path.relative_to(path).parts for directory in check_directories() if path in directory.path.parents
+    )
+    return sorted({path / parts[0] for parts in ways})
+
+
 def argument_for(nodeid: str) -> str | None:
     """The pytest argument that means a printed node id: `rootfs-kit/test_init.py::test_x`, also with `../` before it.
 

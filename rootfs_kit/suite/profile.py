@@ -34,7 +34,7 @@ class Profile(NamedTuple):
 
     @property
     def words(self) -> tuple[str, ...]:
-        """The words that `--rootfs-profile` would name it by."""
+        """The words that `--profile` would name it by."""
         init = next(word for word, mode in INIT_WORDS.items() if mode is self.init)
         content = (OVERLAY,) if self.content is Content.OVERLAY else ()
         return (init, *content, *sorted(self.features))
@@ -51,7 +51,7 @@ class ProfileRequest(NamedTuple):
     features: frozenset[str] = frozenset()
 
 
-def parse_profile(text: str, doing: str = "reading --rootfs-profile") -> ProfileRequest:
+def parse_profile(text: str, doing: str = "reading the profile") -> ProfileRequest:
     """The profile that a comma list of words names; naming an init mode alone names a full rootfs.
 
     Raises UsageError for a word that is not known, and for words that contradict each other.

@@ -9,11 +9,13 @@ import re
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
+from rootfs_kit.spelling import spelt
 from rootfs_kit.suite.check import Finding
 from rootfs_kit.suite.verdict import Judged, Result, State, Unknown
 from rootfs_kit.tree.paths import shown
 
 MOST_SHOWN = 5
+ALL = spelt("no-truncate")
 LABEL = re.compile(r" +(?:found|expected|at boot|mend|waived|rule) +")
 PLACE = "\0"  # in no guest path: a path may not hold it
 
@@ -78,7 +80,7 @@ def finding_lines(findings: Sequence[Judged], truncate: bool = True) -> Iterator
         yield from _group_lines(group, truncate)
     left = sum(len(group) for group in groups[MOST_SHOWN:])
     if truncate and left:
-        yield f"  … and {left} more (--rootfs-no-truncate shows all)"
+        yield f"  … and {left} more; all: {ALL}"
 
 
 def _groups(findings: Iterable[Judged]) -> dict[tuple[object, ...], list[Judged]]:
@@ -105,7 +107,7 @@ def _group_lines(group: Sequence[Judged], truncate: bool) -> Iterator[str]:
         few = group[: MOST_SHOWN if truncate else None]
         yield from (f"    {shown(one.finding.path)}: {shown(one.finding.found)}" for one in few)
         if len(few) < len(group):
-            yield f"    … and {len(group) - len(few)} more (--rootfs-no-truncate shows all)"
+            yield f"    … and {len(group) - len(few)} more; all: {ALL}"
     yield from _common_lines(first, several=len(group) > 1)
 
 

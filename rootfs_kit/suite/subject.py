@@ -9,6 +9,7 @@ import pytest
 
 from rootfs_kit.axes import Content
 from rootfs_kit.errors import UsageError
+from rootfs_kit.spelling import spelt
 from rootfs_kit.suite.detect import decide_profile
 from rootfs_kit.suite.expectation import NOTHING_EXPECTED, Expectation
 from rootfs_kit.suite.options import SuiteOptions
@@ -48,7 +49,7 @@ def _open_tree(options: SuiteOptions, request: ProfileRequest) -> RootfsTree:
         raise UsageError(
             f"judging {options.rootfs} upon {options.base}",
             "what is judged is the whole rootfs that comes of both, not the overlay",
-            "Leave overlay out of the profile, or leave out --rootfs-base to judge the overlay by itself.",
+            f"Leave overlay out of the profile; or leave out {spelt('base')}, to judge the overlay by itself.",
         )
     return open_overlaid(options.rootfs, options.base, arch=options.arch, max_size=options.max_size)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import Run
 from tests.support.requirements import needs_program, needs_root
 
@@ -40,6 +42,15 @@ def test_environment_and_file_say_the_rest(spawn: Run, tmp_path: Path):
     outcome = spawn("overlay", "--config", "build.toml", ROOTFS_DIR="here", AGENT_INIT="yes")
     assert outcome.status == 0
     assert (tmp_path / "here/sbin/init").is_file()
+
+
+@pytest.mark.parametrize("log", ["nowhere/overlay.log", "out.txt/overlay.log", "."])
+def test_a_log_that_cannot_be_written_is_bad_input(spawn: Run, tmp_path: Path, log: str):
+    (tmp_path / "out.txt").touch()
+    outcome = spawn("overlay", "-r", "out", "--agent", "probe", "--log", log)
+    assert outcome.status == 2
+    assert "Name a file that can be written" in outcome.err
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_log_is_written_where_it_was_asked_for(spawn: Run, tmp_path: Path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from rootfs_kit.suite.detect import decide_profile
 from rootfs_kit.suite.expectation import NOTHING_EXPECTED, Expectation, ExpectedPackage
 from rootfs_kit.suite.profile import parse_profile
-from rootfs_kit.suite.requirements import known_distro, required_packages
+from rootfs_kit.suite.requirements import known_distro, nothing_requires_packages, required_packages
 from rootfs_kit.tree import open_rootfs
 from tests.suite.conftest import Pytest
 
@@ -108,7 +109,59 @@ def test_expectations_beat_what_the_distribution_needs(rootfs_dir: Path) -> None
     assert "chrony" not in found
 
 
+def summary(root: Path, name: str) -> None:
+    (root / "var/lib/osbuilder").mkdir(parents=True, exist_ok=True)
+    (root / "var/lib/osbuilder/osbuilder.yaml").write_text(f'base-distro:\n  name: "{name}"\n')
+
+
+def manifest(root: Path, name: str) -> None:
+    (root / "var/lib/osbuilder").mkdir(parents=True, exist_ok=True)
+    (root / "var/lib/osbuilder/manifest.json").write_text(json.dumps({"distro": {"name": name}}))
+
+
+@pytest.mark.parametrize("os_release", ["", "ID=made\n"], ids=["none", "unknown"])
+@pytest.mark.parametrize("say", [summary, manifest])
+@pytest.mark.parametrize(("name", "known"), [("debian", "Debian"), ("opensuse", "openSUSE"), ("made", None)])
+def test_who_built_the_rootfs_says_what_os_release_does_not(
+    rootfs_dir: Path, os_release: str, say: Callable[[Path, str], None], name: str, known: str | None
+) -> None:
+    (rootfs_dir / "etc/os-release").write_text(os_release)
+    say(rootfs_dir, name)
+    distro = known_distro(open_rootfs(rootfs_dir))
+    assert (distro is None) == (known is None)
+    assert distro is None or distro.title.startswith(str(known))
+
+
+def test_os_release_beats_who_built_the_rootfs(rootfs_dir: Path) -> None:
+    (rootfs_dir / "etc/os-release").write_text("ID=alpine\n")
+    summary(rootfs_dir, "debian")
+    distro = known_distro(open_rootfs(rootfs_dir), "fedora")
+    assert distro is not None and distro.name == "alpine"
+
+
+@pytest.mark.parametrize(
+    ("expectation", "unknown"),
+    [
+        (NOTHING_EXPECTED, True),
+        (Expectation(distro="made"), True),
+        (Expectation(packages=(ExpectedPackage("telnetd", absent=True),)), True),
+        (Expectation(packages=(ExpectedPackage("chrony"),)), False),
+        (Expectation(distro="debian"), False),
+    ],
+)
+def test_packages_that_nobody_requires_are_not_passed_over(
+    rootfs_dir: Path, expectation: Expectation, unknown: bool
+) -> None:
+    assert nothing_requires_packages(open_rootfs(rootfs_dir), expectation) is unknown
+    assert (required(rootfs_dir, expectation) == []) is unknown
+    manifest(rootfs_dir, "debian")
+    assert not nothing_requires_packages(open_rootfs(rootfs_dir), expectation)
+
+
 @pytest.mark.parametrize("name", ["unheard-of", "../distros/debian", "/tmp/evil", "DEBIAN", "", "a" * 99, "\x1b[0m"])
 def test_rootfs_cannot_choose_a_description_on_this_host(rootfs_dir: Path, tmp_path: Path, name: str) -> None:
     (rootfs_dir / "etc/os-release").write_text(f'ID="{name}"\n')
+    assert known_distro(open_rootfs(rootfs_dir)) is None
+    manifest(rootfs_dir, name)
+    summary(rootfs_dir, name.replace("\x1b", "").replace("DEBIAN", ".."))
     assert known_distro(open_rootfs(rootfs_dir)) is None

@@ -117,7 +117,7 @@ def test_many_paths_are_told_once_and_in_full_on_request(run: Pytest, rootfs_dir
     ended = run(f"--rootfs={rootfs_dir}", mine.name, "-k", "X-07")
     assert ended.lines_with("  9 paths:")
     assert ended.lines_with("/many/4: ") and not ended.lines_with("/many/5: ")
-    assert ended.lines_with("… and 4 more (--rootfs-no-truncate shows all)")
+    assert ended.lines_with("… and 4 more; all: --no-truncate (with pytest --rootfs-no-truncate)")
     assert len(ended.lines_with("mend      remove PATH")) == 1
     full = run(f"--rootfs={rootfs_dir}", mine.name, "-k", "X-07", "--rootfs-no-truncate")
     assert full.lines_with("/many/8: ") and not full.lines_with("… and")
@@ -143,7 +143,7 @@ def test_different_findings_are_told_one_by_one() -> None:
 
 def test_many_different_findings_are_cut_as_well() -> None:
     findings = [one(f"/{n}", expected=f"e{n}") for n in range(8)]
-    assert list(finding_lines(findings))[-1] == "  … and 3 more (--rootfs-no-truncate shows all)"
+    assert list(finding_lines(findings))[-1] == "  … and 3 more; all: --no-truncate (with pytest --rootfs-no-truncate)"
     assert len([line for line in finding_lines(findings, truncate=False) if line.startswith("  /")]) == 8
 
 

@@ -128,14 +128,55 @@ def test_rootfs_reached_through_a_link_is_the_same_rootfs(run: Pytest, rootfs_di
 
 
 @pytest.mark.parametrize(
-    "option", ["--rootfs-report=TREE/report.json", "--junitxml=TREE/junit.xml", "--basetemp=TREE/tmp/x"]
+    "options",
+    [
+        ["--rootfs-report=TREE/report.json"],
+        ["--junitxml=TREE/junit.xml"],
+        ["--junit-xml=$TREE/junit.xml"],
+        ["--basetemp=TREE/tmp/x"],
+        ["--log-file=TREE/etc/log.txt"],
+        ["-o", "log_file=TREE/etc/log.txt"],
+        ["--debug=TREE/etc/debug.txt"],
+        ["-o", "cache_dir=TREE/etc"],
+        ["-o", "cache_dir=$TREE/etc"],
+        ["-o", "cache_dir=../rootfs/var/cache"],
+    ],
+    ids=" ".join,
 )
-def test_nothing_is_written_into_the_rootfs_on_request_either(run: Pytest, rootfs_dir: Path, option: str) -> None:
+def test_nothing_is_written_into_the_rootfs_on_request_either(
+    run: Pytest, rootfs_dir: Path, options: list[str]
+) -> None:
     before = fingerprint(rootfs_dir)
-    ended = run(f"--rootfs={rootfs_dir}", option.replace("TREE", str(rootfs_dir)))
-    assert ended.status == 4
+    said = [option.replace("=$TREE", "=${TREE}").replace("=TREE", f"={rootfs_dir}") for option in options]
+    ended = run(f"--rootfs={rootfs_dir}", *said, TREE=str(rootfs_dir))
+    assert ended.status == 4, ended.text
     assert "would be written into it" in ended.text
     assert fingerprint(rootfs_dir) == before
+
+
+@pytest.mark.parametrize("setting", ["cache_dir", "log_file"])
+def test_configuration_that_writes_into_the_rootfs_is_refused(
+    run: Pytest, rootfs_dir: Path, here: Path, setting: str
+) -> None:
+    (here / "pytest.ini").write_text(f"[pytest]\n{setting} = {rootfs_dir}/var/pc\n")
+    before = fingerprint(rootfs_dir)
+    ended = run(f"--rootfs={rootfs_dir}")
+    assert ended.status == 4, ended.text
+    assert "would be written into it" in ended.text
+    assert fingerprint(rootfs_dir) == before
+
+
+@pytest.mark.parametrize("variable", ["PYTEST_DEBUG_TEMPROOT", "TMPDIR"])
+def test_temporary_files_in_the_rootfs_are_refused(run: Pytest, rootfs_dir: Path, variable: str) -> None:
+    ended = run(f"--rootfs={rootfs_dir}", **{variable: str(rootfs_dir / "etc")})
+    assert ended.status == 4, ended.text
+    assert "the directory for temporary files would be written into it" in ended.text
+
+
+def test_what_pytest_would_not_write_is_not_refused(run: Pytest, rootfs_dir: Path) -> None:
+    unused = ["-p", "no:cacheprovider", "-o", f"cache_dir={rootfs_dir}/etc"]
+    ended = run(f"--rootfs={rootfs_dir}", "--log-file=log.txt", "--debug=debug.txt", *unused, CHECKS)
+    assert ended.status == 0, ended.text
 
 
 def test_names_in_the_rootfs_cannot_write_to_the_terminal(run: Pytest, rootfs_dir: Path) -> None:

@@ -88,6 +88,20 @@ def test_waiver_of_no_check_fails_with_the_nearest(rootfs_dir: Path, tmp_path: P
     assert "did you mean LAY-0" in failed[0].findings[0].finding.mend
 
 
+@pytest.mark.parametrize("named", ["EXP-07", "test_waiver_has_not_ended", "EXP-07[LAY-02]"])
+def test_waiver_that_has_ended_cannot_be_waived(without_proc: Path, tmp_path: Path, named: str) -> None:
+    verdict = judged(without_proc, tmp_path, waiver("LAY-02", until=today() - timedelta(days=1)) + waiver(named))
+    assert [result.check for result in verdict.of(State.FAILED) if result.check == "EXP-07"] == ["EXP-07"]
+    assert f"expect.toml:6: the waiver of {named} was not needed: remove it" in verdict.remarks
+
+
+@pytest.mark.parametrize("named", ["EXP-07", "test_waiver_names_a_check", "EXP-07[LAY-99]"])
+def test_waiver_of_no_check_cannot_be_waived(rootfs_dir: Path, tmp_path: Path, named: str) -> None:
+    verdict = judged(rootfs_dir, tmp_path, waiver("LAY-99") + waiver(named))
+    failed = [result for result in verdict.of(State.FAILED) if result.check == "EXP-07"]
+    assert [result.findings[0].finding.found for result in failed] == ['a waiver of "LAY-99", which is no check']
+
+
 def test_waiver_that_was_not_needed_is_remarked(rootfs_dir: Path, tmp_path: Path) -> None:
     verdict = judged(rootfs_dir, tmp_path, waiver("INI-01"))
     assert verdict.remarks == ("expect.toml:2: the waiver of INI-01 was not needed: remove it",)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sys
 import tomllib
 import xml.etree.ElementTree as ElementTree
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.suite.conftest import CHECKOUT, Pytest, environment, run_pytest, write_metadata
+from tests.suite.conftest import CHECKOUT, NO_CACHES, Pytest, environment, run_pytest, write_metadata
 
 INIT = "rootfs-kit/test_init.py"
 EXECUTABLE = f"{INIT}::test_init_is_executable"
@@ -80,6 +81,46 @@ def test_editable_installation_runs_them(rootfs_dir: Path, here: Path, tmp_path:
     ended = run_pytest(f"--rootfs={rootfs_dir}", "-v", INIT, cwd=here, env=env)
     assert ended.status == 0, ended.text
     assert ended.lines_with(f"{EXECUTABLE} PASSED")
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout with a conftest.py at its top, as ours has, that nobody's own run could do with."""
+    place = tmp_path / "checkout"
+    for directory in ("rootfs_kit", "checks", "distros"):
+        shutil.copytree(CHECKOUT / directory, place / directory, ignore=NO_CACHES)
+    for directory in (place, place / "checks"):
+        (directory / "conftest.py").write_text('raise RuntimeError("loaded from above the checks")\n')
+    write_metadata(place / "metadata", tomllib.loads((CHECKOUT / "pyproject.toml").read_text()))
+    return place
+
+
+@pytest.mark.parametrize(
+    "paths", [[], [EXECUTABLE], ["rootfs-kit", "tests/"], [EXECUTABLE, "tests/", "-n1"]], ids=" ".join
+)
+def test_no_conftest_above_the_checks_is_loaded(rootfs_dir: Path, here: Path, checkout: Path, paths: list[str]) -> None:
+    if "-n1" in paths:
+        pytest.importorskip("xdist", reason="needs pytest-xdist")
+    (here / "tests").mkdir()
+    (here / "tests/conftest.py").write_text("import pytest\n\n@pytest.fixture\ndef mine(): return 1\n")
+    (here / "tests/test_mine.py").write_text("def test_mine(rootfs, mine): assert mine\n")
+    env = environment(checkout / "metadata", checkout)
+    ended = run_pytest(f"--rootfs={rootfs_dir}", "-v", *paths, "-k", "mine or init_is_exec", cwd=here, env=env)
+    assert ended.status == 0, ended.text
+    assert bool(ended.lines_with("test_mine")) == ("tests/" in paths)
+    assert ended.lines_with("test_init_is_executable")
+
+
+def test_tests_beside_the_checks_of_a_checkout_have_their_conftest(
+    rootfs_dir: Path, here: Path, checkout: Path
+) -> None:
+    (checkout / "conftest.py").write_text("import pytest\n\n@pytest.fixture\ndef mine(): return 1\n")
+    (checkout / "mine").mkdir()
+    (checkout / "mine/test_mine.py").write_text("def test_mine(rootfs, mine): assert mine\n")
+    env = environment(checkout / "metadata", checkout)
+    ended = run_pytest(f"--rootfs={rootfs_dir}", "-v", EXECUTABLE, f"{checkout}/mine", cwd=here, env=env)
+    assert ended.status == 0, ended.text
+    assert "2 passed" in ended.text
 
 
 def test_plugin_named_twice_is_registered_once(run: Pytest, rootfs_dir: Path) -> None:

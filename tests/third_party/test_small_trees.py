@@ -31,6 +31,8 @@ OF_ALPINE = {
 }  # fmt: skip
 
 OF_BUSYBOX = {
+    # It does not say whose it is, and there is no list of packages that it should hold.
+    "PKG-06::test_required_packages_are_known",
     *NO_SYSTEMD, *NO_IPTABLES, *NO_MKFS, *NO_RESOLVER, *NOT_OURS,
     # It is made for containers, whose runtime brings /proc, /run and /sys; a virtual machine mounts them on its own.
     "LAY-02::test_mount_point_is_there",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from rootfs_kit.errors import CouldNotLook
+from rootfs_kit.spelling import spelt
 from rootfs_kit.tree.archives.documents import bad, require_digest
 from rootfs_kit.tree.archives.growth import Growth
 from rootfs_kit.tree.archives.layer_unpacker import apply_layers
@@ -71,7 +72,8 @@ def _verify(
         return
     limit = container.media.budget.limits.unpacked
     if part.size > limit:
-        raise bad(container.tree, f"a layer of {part.size} bytes", "Allow more with --rootfs-max-size, if it is meant.")
+        hint = f"Allow more with {spelt('max-size')}, if that is meant."
+        raise bad(container.tree, f"a layer of {part.size} bytes", hint)
     require_digest(container.tree, layer.path, part.chunks(), digest)
     verified.add((layer.path, digest))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rootfs_kit.errors import BadArchive
+from rootfs_kit.spelling import spelt
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -69,7 +70,7 @@ class Budget:
             raise BadArchive(
                 f"decompressing {self.name}",
                 f"it unpacks to more than {self.limits.unpacked / GIB:g} GiB",
-                "Allow more with --rootfs-max-size, if that is meant.",
+                f"Allow more with {spelt('max-size')}, if that is meant.",
             )
 
     def check_ratio(self, compressed: int, unpacked: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+from rootfs_kit.spelling import spelt
 from rootfs_kit.tree.archives.documents import Descriptor, bad
 from rootfs_kit.tree.paths import shown
 from rootfs_kit.tree.tree import RootfsTree
@@ -35,7 +36,7 @@ def chosen(found: Sequence[Descriptor], arch: str | None, tree: RootfsTree) -> D
         return matching[0]
     listed = ", ".join(dict.fromkeys(_named(each) for each in found)) or "none"
     why = f"no image is for {wanted}" if not matching else "it holds several images"
-    raise bad(tree, f"{why}; there is {listed}", "Name one with --rootfs-arch, or its tag behind a colon.")
+    raise bad(tree, f"{why}; there is {listed}", f"Name one with {spelt('arch')}, or its tag behind a colon.")
 
 
 def _named(descriptor: Descriptor) -> str:

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from rootfs_kit.errors import UsageError
+
 OCI, DOCKER = "oci", "docker-archive"
 PREFIXES = {"oci": OCI, "oci-archive": OCI, "docker-archive": DOCKER}
 
@@ -26,8 +28,12 @@ def parse_target(text: str) -> Target:
     """`oci:PATH[:NAME]`, `oci-archive:PATH[:NAME]`, `docker-archive:PATH[:NAME]`, or a path.
 
     What exists under the whole text is a path. A colon may be part of a path: the first division that leaves an
-    existing path is meant.
+    existing path is meant. Raises UsageError for an empty text, which would be the current directory.
     """
+    if not text:
+        raise UsageError(
+            "opening the rootfs", "its name is empty", "Name a directory or an archive; is a variable not set?"
+        )
     prefix, colon, rest = text.partition(":")
     if not colon or prefix not in PREFIXES or os.path.lexists(text):
         return Target(Path(text))

@@ -58,7 +58,14 @@ TWINS = [
         ),
     ),
     Twin(
-        "apt's lists are left", "PKG-03::test_no_package_cache_is_left", written("var/lib/apt/lists/main_Packages", "x")
+        "a distribution that nobody knows",
+        "PKG-06::test_required_packages_are_known",
+        both(replaced("usr/lib/os-release", "ID=debian", "ID=made"), replaced(YAML, '"Debian"', '"made"')),
+    ),
+    Twin(
+        "a package was removed, its configuration stayed",
+        "PKG-03::test_no_package_cache_is_left",
+        written("var/lib/apt/lists/main_Packages", "x"),
     ),
     Twin("a compiler is left", "PKG-03::test_no_build_tools_are_left", copied(static_program, "usr/bin/gcc")),
     Twin(

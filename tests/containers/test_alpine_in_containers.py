@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import tarfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,11 +39,12 @@ def with_tar(alpine: Alpine, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def image(alpine: Alpine, empty_service: Service, tmp_path: Path) -> str:
+def image(alpine: Alpine, empty_service: Service) -> Iterator[str]:
     """The minirootfs as it is, for an image."""
-    return empty_service.import_image(
-        alpine.mirror.minirootfs.archive, f"minirootfs:{alpine.mirror.minirootfs.release}"
-    )
+    minirootfs = alpine.mirror.minirootfs
+    name = empty_service.import_image(minirootfs.archive, f"minirootfs:{minirootfs.release}")
+    yield name
+    empty_service.ask("rmi", "--force", name)
 
 
 def carried(program: Path, output: Path) -> bytes:

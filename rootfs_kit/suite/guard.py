@@ -19,6 +19,7 @@ from rootfs_kit.suite.options import SuiteOptions
 from rootfs_kit.tree.paths import shown
 
 HERMETIC_INI = Path(__file__).resolve().with_name("suite.ini")
+THIS_MACHINE = Path("/")
 SAFE_FORM = "Run it from another directory, as pytest --rootfs=DIR (with =) or rootfs-kit check DIR."
 
 
@@ -49,7 +50,8 @@ def _refuse_to_write(options: SuiteOptions, name: str, path: Path) -> None:
 
 
 def _is_in(path: Path, options: SuiteOptions) -> bool:
-    return any(path.resolve().is_relative_to(place) for place in options.places)
+    """Where this machine itself is judged, which has to be allowed, everything is in it."""
+    return any(path.resolve().is_relative_to(place) for place in options.places if place != THIS_MACHINE)
 
 
 def refuse_the_host(options: SuiteOptions) -> None:

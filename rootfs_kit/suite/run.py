@@ -64,9 +64,10 @@ def judge(rootfs: str | os.PathLike[str], options: JudgeOptions | None = None) -
 
 def _arguments(options: SuiteOptions) -> list[str]:
     blocked = [argument for name in NOT_NEEDED for argument in ("-p", f"no:{name}")]
+    allowed = ["--rootfs-allow-host"] if options.allow_host else []
     return [
         f"--rootfs={options.rootfs}", "-c", str(HERMETIC_INI), f"--rootdir={HERMETIC_INI.parent}",
-        "--capture=no", "--import-mode=importlib", *blocked,
+        "--capture=no", "--import-mode=importlib", *blocked, *allowed,
     ]  # fmt: skip
 
 

@@ -58,6 +58,7 @@ MUTATIONS = [
     Mutation("init dangles", "INI-01", linked("usr/sbin/init", "/nowhere/systemd")),
     Mutation("init is not executable", "INI-01", both(removed("usr/sbin/init"), written("usr/sbin/init", "systemd"))),
     Mutation("init is another program", "INI-02", linked("usr/sbin/init", "../bin/true")),
+    Mutation("nobody says what must be installed", "PKG-06", both(removed("etc/os-release"), removed("usr/lib/os-release"), removed(YAML), removed("var/lib/osbuilder/manifest.json"))),
     Mutation("another program in systemd's place", "INI-02", copied(static_program, "usr/lib/systemd/systemd")),
     Mutation("systemd is a text", "INI-02", written("usr/lib/systemd/systemd", "systemd\n", 0o755)),
     Mutation("a text that is called NVRC", "INI-02", both(written("usr/sbin/NVRC", "hi\n", 0o755), linked("usr/sbin/init", "NVRC"))),

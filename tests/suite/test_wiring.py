@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
 import sys
 import tomllib
 import xml.etree.ElementTree as ElementTree
@@ -296,3 +297,22 @@ def test_import_of_the_plugin_is_cheap(site: Path, here: Path) -> None:
         [sys.executable, "-c", code], env=environment(site), cwd=here, capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == ["rootfs_kit", "rootfs_kit.pytest_plugin"]
+
+
+def test_this_machine_lends_its_tree_to_tests_of_ones_own(run: Pytest, here: Path) -> None:
+    """Everything is inside of it, the working directory too; that is no reason to refuse it once it was allowed."""
+    (here / "test_mine.py").write_text("def test_mine(rootfs): assert rootfs.file('/etc/passwd').is_file\n")
+    refused = run("--rootfs=/", "test_mine.py")
+    assert refused.status == 4 and refused.lines_with("the root of this machine"), refused.text
+    allowed = run("--rootfs=/", "--rootfs-allow-host", "test_mine.py", "--junitxml=junit.xml")
+    assert allowed.status == 0, allowed.text
+
+
+@pytest.mark.slow
+def test_this_machine_is_judged_where_that_is_allowed(site: Path, here: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "rootfs_kit", "check", "/", "--allow-host"],
+        cwd=here, env=environment(site), capture_output=True, text=True, timeout=900, check=False,
+    )  # fmt: skip
+    assert ended.returncode in (0, 1, 2), ended.stderr
+    assert ended.stdout.splitlines()[-2].split()[1] == "checks", ended.stdout + ended.stderr

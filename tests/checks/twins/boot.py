@@ -102,7 +102,7 @@ TWINS = [
     Twin(
         "systemd 257 without its executor",
         "INI-05::test_systemd_has_its_executor",
-        copied(lambda: dynamic_program("libsystemd-shared-257.so"), "usr/lib/systemd/systemd"),
+        copied(lambda: systemd_program(dynamic_program("libsystemd-shared-257.so")), "usr/lib/systemd/systemd"),
         along_with="ELF-01::test_init_finds_its_loader_and_libraries",
     ),
     Twin(

@@ -23,7 +23,16 @@ ITEMS = (
 )  # fmt: skip
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    _add_options(parser)
+    config = pluginmanager.get_plugin("pytestconfig")
+    if config is not None and hasattr(config, "known_args_namespace"):
+        from rootfs_kit.suite.activation import refuse_at_once
+
+        refuse_at_once(parser, config)
+
+
+def _add_options(parser: pytest.Parser) -> None:
     group = parser.getgroup("rootfs-kit", "rootfs-kit: is a guest rootfs fit to boot?")
     option = group.addoption
     option(

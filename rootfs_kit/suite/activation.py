@@ -48,6 +48,17 @@ def choose_tests(config: pytest.Config, args: list[str]) -> None:
         known.confcutdir = directories[0]
 
 
+def refuse_at_once(parser: pytest.Parser, config: pytest.Config) -> None:
+    """For a plugin that comes with a conftest.py: pytest opens the file of --debug before the next hook is called.
+
+    Raises pytest.UsageError.
+    """
+    said = parser.parse_known_args(config.invocation_params.args)
+    if said.rootfs is not None:
+        with told_as_usage():
+            refuse_unsafe(options_of(said), config)
+
+
 def activate(config: pytest.Config) -> None:
     """Open the rootfs and register the plugins that run the suite. Raises pytest.UsageError."""
     from rootfs_kit.suite.subject import PREPARED, SUBJECT, open_subject

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.suite.conftest import Pytest, environment
+from tests.suite.conftest import CHECKOUT, Pytest, environment, run_pytest
 from tests.support.trees import fingerprint
 
 CHECKS = "rootfs-kit/test_init.py"
@@ -152,6 +152,18 @@ def test_nothing_is_written_into_the_rootfs_on_request_either(
     assert ended.status == 4, ended.text
     assert "would be written into it" in ended.text
     assert fingerprint(rootfs_dir) == before
+
+
+def test_nothing_is_written_either_where_the_plugin_comes_with_a_conftest(rootfs_dir: Path, here: Path) -> None:
+    """pytest opens the file of --debug before it tells such a plugin what was asked for."""
+    (here / "conftest.py").write_text('pytest_plugins = ["rootfs_kit.pytest_plugin"]\n')
+    before = fingerprint(rootfs_dir)
+    debug = f"--debug={rootfs_dir}/etc/debug.txt"
+    ended = run_pytest(f"--rootfs={rootfs_dir}", debug, cwd=here, env=environment(CHECKOUT))
+    assert ended.status == 4, ended.text
+    assert "pytest's debug log would be written into it" in ended.text
+    assert fingerprint(rootfs_dir) == before
+    assert run_pytest("--debug=debug.txt", cwd=here, env=environment(CHECKOUT)).status == 5
 
 
 @pytest.mark.parametrize("setting", ["cache_dir", "log_file"])

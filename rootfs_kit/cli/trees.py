@@ -31,7 +31,8 @@ def enter(rootfs: str, command: tuple[str, ...]) -> int:
     """
     from rootfs_kit.enter import enter as enter_rootfs
 
-    return enter_rootfs(path_of(rootfs), command)
+    # Many write -- before a command with options, as docker exec and nsenter let them.
+    return enter_rootfs(path_of(rootfs), command[1:] if command[:1] == ("--",) else command)
 
 
 @command(short_help="Remove a rootfs, whoever its files belong to.")

@@ -45,6 +45,7 @@ def test_the_command_runs_as_root_of_the_rootfs(guests: Guests, rootfs: Path) ->
 
 def test_options_of_the_command_are_its_own(guests: Guests, rootfs: Path) -> None:
     assert enter(guests, rootfs, "ls", "-d", "--", "/proc").out == b"/proc\n"
+    assert enter(guests, rootfs, "--", "ls", "-d", "--", "/proc").out == b"/proc\n"
 
 
 def test_without_a_command_there_is_a_shell(guests: Guests, rootfs: Path) -> None:

@@ -26,10 +26,19 @@ ITEMS = (
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     _add_options(parser)
     config = pluginmanager.get_plugin("pytestconfig")
-    if config is not None and hasattr(config, "known_args_namespace"):
+    if config is None or not hasattr(config, "known_args_namespace"):
+        return
+    if any(str(argument).startswith("--rootfs") for argument in config.invocation_params.args):
+        _load_plainly(config)
         from rootfs_kit.suite.activation import refuse_at_once
 
         refuse_at_once(parser, config)
+
+
+def _load_plainly(config: pytest.Config) -> None:
+    from rootfs_kit.suite.own_modules import load_our_modules_plainly
+
+    config.add_cleanup(load_our_modules_plainly())
 
 
 def _add_options(parser: pytest.Parser) -> None:
@@ -67,9 +76,7 @@ def _add_options(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> None:
     if early_config.known_args_namespace.rootfs is not None:
-        from rootfs_kit.suite.own_modules import load_our_modules_plainly
-
-        early_config.add_cleanup(load_our_modules_plainly())
+        _load_plainly(early_config)
         from rootfs_kit.suite.activation import choose_tests
 
         choose_tests(early_config, args)

@@ -79,7 +79,7 @@ def test_messages_spell_the_options_of_both_doors():
     assert "allow-host" in of_the_suite
     both = re.compile(r"\(with pytest\s+`?--rootfs-[a-z-]+`?\)")
     one = re.compile(rf"--rootfs-(?:{of_the_suite})\b")
-    of_pytest_alone = {"pytest_plugin.py", "options.py"}
+    of_pytest_alone = {"pytest_plugin.py", "options.py", "run.py"}
     sources = [*(PACKAGE_PARENT / "rootfs_kit").rglob("*.py"), *(PACKAGE_PARENT / "checks").rglob("*.py")]
     texts = {source: both.sub("", source.read_text()) for source in sources if source.name not in of_pytest_alone}
     assert {str(source): found for source, text in texts.items() if (found := one.findall(text))} == {}

@@ -88,6 +88,15 @@ def test_the_collector_passes_over_what_lasts(run: Pytest, here: Path, rootfs_di
     assert ended.status == 0, ended.text
 
 
+def test_a_run_without_a_rootfs_loads_nothing_of_the_suite(run: Pytest, here: Path) -> None:
+    (here / "test_mine.py").write_text(
+        "import sys\n\ndef test_mine(): assert {name for name in sys.modules if name.startswith('rootfs_kit')}"
+        " == {'rootfs_kit', 'rootfs_kit.pytest_plugin'}\n"
+    )
+    ended = run("test_mine.py")
+    assert ended.status == 0, ended.text
+
+
 def test_finders_are_as_they_were_once_it_is_over(rootfs_dir: Path) -> None:
     before = list(sys.meta_path)
     judge(rootfs_dir)

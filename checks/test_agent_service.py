@@ -7,16 +7,14 @@ from collections.abc import Iterator
 import pytest
 
 from rootfs_kit.suite.accounts import groups_of, users_of
-from rootfs_kit.suite.anatomy import InitProgram, init_program
+from rootfs_kit.suite.agent_units import SERVICE, TARGET, skip_where_nvrc_is_init, the_unit
 from rootfs_kit.suite.boot_places import appears_at_boot
 from rootfs_kit.suite.check import ERROR, FULL, SYSTEMD, Finding, check, report, require
 from rootfs_kit.tree import RootfsTree
 from rootfs_kit.tree.unit_conditions import unmet_conditions
 from rootfs_kit.tree.unit_syntax import with_specifiers
-from rootfs_kit.tree.units import Unit, find_unit
+from rootfs_kit.tree.units import Unit
 
-SERVICE = "kata-agent.service"
-TARGET = "kata-containers.target"
 NOT_STARTED = "systemd does not start the agent, and the runtime times out connecting to the vsock"
 # A failure of any of them is a failure of the service (systemd.service(5)).
 AROUND_THE_AGENT = ("ExecCondition", "ExecStartPre", "ExecStartPost")
@@ -35,15 +33,7 @@ GLOB = frozenset("*?[")
 
 @pytest.fixture(autouse=True)
 def _systemd_is_the_init(rootfs: RootfsTree) -> None:
-    if init_program(rootfs) is InitProgram.NVRC:
-        pytest.skip("NVRC is the init of this guest: it has no units")
-
-
-def the_unit(rootfs: RootfsTree, name: str) -> Unit:
-    unit = find_unit(rootfs, name)
-    if unit is None or unit.masked:
-        pytest.skip(f"there is no {name}: test_agent_units_are_there reports that")
-    return unit
+    skip_where_nvrc_is_init(rootfs, "it has no units")
 
 
 @check("UNT-01", severity=ERROR, init=SYSTEMD, source="systemd.service(5), ExecStart=")

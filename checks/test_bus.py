@@ -7,7 +7,7 @@ import re
 import pytest
 
 from rootfs_kit.suite.accounts import users_of
-from rootfs_kit.suite.anatomy import InitProgram, init_program
+from rootfs_kit.suite.agent_units import skip_where_nvrc_is_init
 from rootfs_kit.suite.check import ERROR, FULL, SYSTEMD, Finding, Severity, check, report, require
 from rootfs_kit.suite.unit_links import names_another_unit, says_how_it_fails, starts_its_unit
 from rootfs_kit.tree import RootfsTree
@@ -26,8 +26,7 @@ NO_CGROUPS = "containers with a systemd cgroup path fail: Establishing a D-Bus c
 
 @pytest.fixture(autouse=True)
 def _systemd_is_the_init(rootfs: RootfsTree) -> None:
-    if init_program(rootfs) is InitProgram.NVRC:
-        pytest.skip("NVRC is the init of this guest: it has no bus")
+    skip_where_nvrc_is_init(rootfs, "it has no bus")
 
 
 @check(

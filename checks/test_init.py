@@ -8,6 +8,7 @@ import pytest
 
 from rootfs_kit.axes import Content, InitMode
 from rootfs_kit.spelling import spelt
+from rootfs_kit.suite.agent_units import skip_where_nvrc_is_init
 from rootfs_kit.suite.anatomy import INIT, SYSTEMD_PATHS, InitProgram, init_program
 from rootfs_kit.suite.check import AGENT_INIT, ERROR, FULL, OVERLAY, SYSTEMD, WARN, check, require
 from rootfs_kit.suite.profile import Profile
@@ -154,8 +155,7 @@ def test_initrd_reaches_its_init_by_one_link(rootfs: RootfsTree) -> None:
 @check("INI-05", severity=ERROR, content=FULL, init=SYSTEMD, source="image_builder.sh:208-230")
 def test_systemd_is_executable(rootfs: RootfsTree) -> None:
     """Guards against a systemd guest without systemd's manager where init and the image builder look for it."""
-    if init_program(rootfs) is InitProgram.NVRC:
-        pytest.skip("NVRC is the init of this guest: it needs no systemd")
+    skip_where_nvrc_is_init(rootfs, "it needs no systemd")
     paths = [path for path in SYSTEMD_PATHS if rootfs.file(path).is_executable]
     require(
         bool(paths),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rootfs_kit.suite.accounts import users_of
-from rootfs_kit.suite.anatomy import InitProgram, init_program
+from rootfs_kit.suite.agent_units import skip_where_nvrc_is_init
 from rootfs_kit.suite.check import AGENT_INIT, FULL, INFO, SYSTEMD, WARN, Finding, check, report, require
 from rootfs_kit.suite.clock import ChronyConfiguration, read_chrony
 from rootfs_kit.suite.profile import Profile
@@ -45,8 +45,7 @@ def _has_chronyd(rootfs: RootfsTree) -> bool:
 @check("TIM-01", severity=WARN, content=FULL, init=SYSTEMD, source="kata-containers/osbuilder#255")
 def test_chronyd_is_installed(rootfs: RootfsTree, profile: Profile) -> None:
     """Guards against a guest that nothing keeps in time. Install chrony."""
-    if init_program(rootfs) is InitProgram.NVRC:
-        pytest.skip("NVRC is the init of this guest: it starts no chronyd")
+    skip_where_nvrc_is_init(rootfs, "it starts no chronyd")
     require(
         _has_chronyd(rootfs),
         PROGRAMS[0],

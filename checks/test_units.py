@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from rootfs_kit.suite.anatomy import InitProgram, find_agent, init_program, manifest
+from rootfs_kit.suite.agent_units import SERVICE, TARGET, skip_where_nvrc_is_init, the_unit
+from rootfs_kit.suite.anatomy import find_agent, manifest
 from rootfs_kit.suite.check import ERROR, FULL, INFO, SYSTEMD, WARN, Finding, Severity, check, report, require
 from rootfs_kit.suite.profile import Profile
 from rootfs_kit.suite.unit_links import names_another_unit, says_how_it_fails, starts_its_unit
 from rootfs_kit.tree import RootfsTree
-from rootfs_kit.tree.units import Unit, find_unit, requirement_closure
+from rootfs_kit.tree.units import find_unit, requirement_closure
 
-SERVICE = "kata-agent.service"
-TARGET = "kata-containers.target"
 WANTED_BY_BASIC = f"/etc/systemd/system/basic.target.wants/{TARGET}"
 NO_AGENT_STARTED = "systemd comes up without the agent, and the runtime times out connecting to the vsock"
 DEFAULT = "default.target"
@@ -28,15 +27,7 @@ EXTENSION_TOOLS = (("/bin/bash",), ("/bin/mount",), ("/usr/sbin/veritysetup", "/
 
 @pytest.fixture(autouse=True)
 def _systemd_is_the_init(rootfs: RootfsTree, profile: Profile) -> None:
-    if init_program(rootfs) is InitProgram.NVRC:
-        pytest.skip("NVRC is the init of this guest: it has no units")
-
-
-def the_unit(rootfs: RootfsTree, name: str) -> Unit:
-    unit = find_unit(rootfs, name)
-    if unit is None or unit.masked:
-        pytest.skip(f"there is no {name}: test_agent_units_are_there reports that")
-    return unit
+    skip_where_nvrc_is_init(rootfs, "it has no units")
 
 
 @check("UNT-01", severity=ERROR, init=SYSTEMD, source="kata-containers#11052: AGENT_SOURCE_BIN installs no units")

@@ -57,9 +57,7 @@ def publish(staging: Staging, made: Path, owner: Owner | None, monitor: Monitor,
         raise BuildFailed(
             f"renaming the finished tree to {staging.target}",
             error.strerror or str(error),
-            OF_AN_IMAGE
-            if error.errno == errno.EXDEV
-            else "Check the rights on the directory above it, and build again.",
+            OF_AN_IMAGE if error.errno == errno.EXDEV else NOT_ALLOWED,
         ) from error
     remove_tree(staging.old)
 

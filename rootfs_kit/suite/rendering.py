@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from rootfs_kit.spelling import spelt
 from rootfs_kit.suite.check import Finding
-from rootfs_kit.suite.verdict import Judged, Result, State, Unknown
+from rootfs_kit.suite.verdict import Judged, Result, Unknown
 from rootfs_kit.tree.paths import shown
 
 MOST_SHOWN = 5
@@ -123,12 +123,3 @@ def _common_lines(judged: Judged, several: bool) -> Iterator[str]:
 def _for_all(text: str, finding: Finding) -> str:
     """A text about the first of several paths, made to speak of each."""
     return text.replace(finding.path, "PATH") if finding.path != "/" else text
-
-
-def one_line_each(results: Iterable[Result]) -> Iterator[str]:
-    """Every finding of `results` on a line of its own, for places that have no room for more."""
-    for result in results:
-        if result.state is State.UNKNOWN or not result.findings:
-            yield headline(result)
-        for judged in result.findings:
-            yield _titled(result, f"{shown(judged.finding.path)}: {shown(judged.finding.found)}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from rootfs_kit.errors import UsageError
@@ -65,6 +66,7 @@ def required_units(expectation: Expectation) -> list[RequiredUnit]:
     return [RequiredUnit(name, "the expectations") for name in sorted(expectation.units)]
 
 
+@lru_cache(maxsize=8)
 def known_distro(tree: RootfsTree, expected: str | None = None) -> Distro | None:
     """The distribution of the tree, where rootfs-kit has a description of it.
 

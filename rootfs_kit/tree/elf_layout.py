@@ -86,7 +86,6 @@ class Section(NamedTuple):
     type: int
     offset: int
     size: int
-    link: int
 
 
 def reader_of(stream: BinaryIO) -> ReadAt:
@@ -145,7 +144,7 @@ def read_sections(header: ElfHeader, read_at: ReadAt) -> tuple[Section, ...]:
     Raises CorruptElf when the table or the table of names is not wholly in the file.
     """
     rows, names = _section_rows(header, read_at)
-    return tuple(Section(_text_at(names, row[0]), row[1], row[4], row[5], row[6]) for row in rows)
+    return tuple(Section(_text_at(names, row[0]), row[1], row[4], row[5]) for row in rows)
 
 
 def find_section(header: ElfHeader, name: bytes, read_at: ReadAt) -> Section | None:
@@ -153,7 +152,7 @@ def find_section(header: ElfHeader, name: bytes, read_at: ReadAt) -> Section | N
     rows, names = _section_rows(header, read_at)
     text = name + b"\0"
     row = next((row for row in rows if names.startswith(text, row[0])), None)
-    return Section(name, row[1], row[4], row[5], row[6]) if row else None
+    return Section(name, row[1], row[4], row[5]) if row else None
 
 
 def read_exactly(header: ElfHeader, offset: int, size: int, read_at: ReadAt) -> bytes:
